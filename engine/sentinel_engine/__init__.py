@@ -1,0 +1,1 @@
+"""The headless engine of sentinel-tui: kernel events in, sandboxed rules over them, alerts out."""

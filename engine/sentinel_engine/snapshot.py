@@ -1,0 +1,175 @@
+"""The immutable view of a running pipeline that front ends poll, and the JSON shapes they print.
+
+These structs are the contract of the alert, event and summary lines and of the export
+document; ``export.schema.json`` is generated from them. Text fields hold host bytes
+decoded losslessly by :func:`sentinel_engine.text.lossless`.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import msgspec
+
+
+class RuleState(enum.StrEnum):
+    """Where a rule is in its life."""
+
+    LOADED = "loaded"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+
+
+class Severity(enum.StrEnum):
+    """How urgent an alert is, most urgent first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+
+class RuleRef(msgspec.Struct, frozen=True):
+    """Which rule an alert came from."""
+
+    id: str
+    version: str
+    severity: Severity
+    sha256: str
+    attack: tuple[str, ...] = ()
+
+
+class ProcessEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One process in a tree. ``start_time`` and ``exited`` are RFC 3339 with nanoseconds."""
+
+    pid: int
+    start_time: str
+    comm: str
+    exe: str | None = None
+    argv: tuple[str, ...] = ()
+    uid: int | None = None
+    tty: str | None = None
+    cwd: str | None = None
+    container: str | None = None
+    exited: str | None = None
+    raw_b64: dict[str, Any] = {}  # the exact bytes of each field that is not plain UTF-8
+
+
+class Alert(msgspec.Struct, frozen=True, tag="alert", tag_field="type"):
+    """One alert: a rule's verdict about an event, with everything needed to judge it."""
+
+    id: str
+    time: str
+    rule: RuleRef
+    message: str
+    event: dict[str, Any]
+    process_tree: tuple[ProcessEntry, ...]
+    count: int
+    first_time: str
+    last_time: str
+    logs: tuple[str, ...] = ()
+    loss: int = 0  # events lost in the alert's window: the tree may be incomplete
+    score: int = 1
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Per-call latency in nanoseconds, from 1 call in 64; the mean is over all calls."""
+
+    p50: int = 0
+    p99: int = 0
+    max: int = 0
+    mean: float = 0.0
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """A rule's linear memory in bytes."""
+
+    current: int = 0
+    peak: int = 0
+    limit: int = 0
+
+
+class RuleView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One rule as it stands now: the row on the screen and in the summary."""
+
+    id: str
+    state: RuleState
+    version: str = "0"
+    title: str = ""
+    severity: Severity = Severity.MEDIUM
+    attack: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    reason: str = ""  # why it is failed, quarantined or disabled, in one sentence
+    path: str = ""
+    calls: int = 0
+    matches: int = 0
+    alerts: int = 0
+    traps: int = 0
+    timeouts: int = 0
+    errors: int = 0  # negative return values
+    dropped_matches: int = 0  # matches past the alert rate limit: counted, not kept
+    logs: int = 0
+    dropped_logs: int = 0
+    latency_ns: Latency = Latency()
+    memory_bytes: Memory = Memory()
+    instantiate_ns: int = 0
+    sha256: str = ""
+    generation: int = 0
+    retry_seconds: float = 0.0  # until a quarantined rule is tried again
+
+
+class Summary(msgspec.Struct, frozen=True, tag="summary", tag_field="type"):
+    """What was seen, what was lost and what it cost. ``duration`` in seconds."""
+
+    events: dict[str, int]
+    lost: dict[str, dict[str, int]]  # stage (kernel, ring, history, journal) -> kind -> events
+    alerts: dict[str, int]
+    rules: tuple[RuleView, ...]
+    duration: float
+    cpu_percent: float
+    rss_bytes: int
+
+
+class Action(msgspec.Struct, frozen=True, tag="action", tag_field="type"):
+    """Something the operator did."""
+
+    time: str
+    action: str
+    target: str = ""
+    detail: str = ""
+    operator: str = ""
+
+
+class SourceView(msgspec.Struct, frozen=True):
+    """Where events come from: ``live`` or the name of a recording, and whether it has ended."""
+
+    name: str
+    live: bool
+    ended: bool = False
+    problem: str = ""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything a front end needs to draw one frame. Cheap to make, never changed afterwards.
+
+    ``events_per_second`` holds one count per second, oldest first, at most 60.
+    """
+
+    source: SourceView
+    elapsed: float
+    events: dict[str, int]
+    total_events: int
+    events_per_second: tuple[int, ...]
+    lost: dict[str, dict[str, int]]
+    total_lost: int
+    rules: tuple[RuleView, ...]
+    alerts: tuple[Alert, ...]  # the newest, oldest first
+    total_alerts: int
+    cpu_percent: float
+    rss_bytes: int
+    session: str
+    notices: tuple[str, ...] = ()  # newest last: reloads, failures, things to know

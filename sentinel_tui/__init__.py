@@ -1,0 +1,1 @@
+"""sentinel-tui: the console and command line over sentinel_engine."""

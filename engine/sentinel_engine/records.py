@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sentinel_engine.schema import COMM_SIZE, HEADER_SIZE, KIND_BY_NUMBER, STRINGS, Kind, RecordFlag
+import msgspec
+
+from sentinel_engine.schema import COMM_SIZE, HEADER_SIZE, KIND_BY_NUMBER, KIND_SLOTS, STRINGS, Kind, RecordFlag
 
 _HEADER: Final = struct.Struct("<IHBBQQIIIIQIIIIQIIq16s4Q4H")
 assert _HEADER.size == HEADER_SIZE
@@ -31,11 +33,13 @@ class Batch:
 
     ``data``: records back to back, each a multiple of 8 bytes long. ``offsets``: u32 byte
     offset of each record. ``base``: the session-wide ordinal (an event's ``seq``) of the first.
+    ``counts``: u32 number of records of each kind number, KIND_SLOTS of them.
     """
 
     data: bytes
     offsets: array.array[int]
     base: int
+    counts: array.array[int]
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -48,8 +52,7 @@ class Batch:
         return (self.at(index) for index in range(len(self)))
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One decoded record. Strings are the kernel's bytes, unchanged; times are ns since boot."""
 
     seq: int
@@ -92,8 +95,8 @@ def decode(data: bytes, offset: int = 0, seq: int = 0) -> Record:
     """
     if len(data) - offset < HEADER_SIZE:
         raise ValueError("record cut short")
-    (length, number, _version, flags, boot_ns, cpu_seq, cpu, tgid, tid, ppid, start, uid, euid, gid,
-     loginuid, cgroup, mntns, pidns, ret, comm, a0, a1, a2, a3, *lengths) = _HEADER.unpack_from(data, offset)  # fmt: skip
+    (length, number, _version, flags, boot_ns, cpu_seq, cpu, tgid, tid, ppid, start, uid, euid, gid, loginuid,
+     cgroup, mntns, pidns, ret, comm, a0, a1, a2, a3, *lengths) = _HEADER.unpack_from(data, offset)  # fmt: skip
     kind = KIND_BY_NUMBER.get(number)
     if kind is None or length < HEADER_SIZE + sum(lengths) or offset + length > len(data):
         raise ValueError(f"malformed record of kind {number}")
@@ -108,7 +111,7 @@ def decode(data: bytes, offset: int = 0, seq: int = 0) -> Record:
     )  # fmt: skip
 
 
-def encode(
+def encode(  # noqa: PLR0913 - one keyword per header field, each with its neutral default
     kind: Kind,
     *,
     args: tuple[int, ...] = (),
@@ -145,8 +148,9 @@ def encode(
 
 def batch_of(records: list[bytes], base: int = 0) -> Batch:
     """One batch of these encoded records."""
-    offsets, at = array.array("I"), 0
+    offsets, counts, at = array.array("I"), array.array("I", [0] * KIND_SLOTS), 0
     for record in records:
         offsets.append(at)
+        counts[record[4]] += 1
         at += len(record)
-    return Batch(b"".join(records), offsets, base)
+    return Batch(b"".join(records), offsets, base, counts)

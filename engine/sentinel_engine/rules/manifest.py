@@ -1,0 +1,358 @@
+"""Finds rules in folders and reads their ``rule.yaml``. Rules are untrusted: each file is bounded and checked.
+
+A rule is a folder with ``rule.yaml`` and a module, or a bare ``.wasm``/``.wat`` file, which gets defaults.
+One bad rule is a :class:`RuleProblem` beside the good ones, never the end of the search.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import yaml
+
+from sentinel_engine.schema import KIND_BY_NAME
+from sentinel_engine.snapshot import Severity
+
+MANIFEST: Final = "rule.yaml"
+MAX_MODULE: Final = 1 << 20
+MAX_MANIFEST: Final = 64 << 10
+MAX_CONFIG: Final = 16 << 10  # the SDK's input buffer
+MAX_ENTRIES: Final = 4096
+DEFAULT_MEMORY: Final = 16 << 20
+DEFAULT_DEADLINE_MS: Final = 100
+CAPABILITIES: Final = frozenset({"log", "clock"})
+MODULE_SUFFIXES: Final = (".wasm", ".wat")
+DEFAULT_MESSAGE: Final = "{comm}: {kind} {path}"
+# What a Rust project and the SDK put beside the rules; no rules are looked for there.
+_NOT_RULES: Final = frozenset({"sdk", "target"})
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+# A bare module is named by cargo or by hand, so its name may hold more.
+_BARE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_KEY_AT: Final = re.compile(r" - at `\$\.?(.*)`$")
+
+
+class RulesFolderError(Exception):
+    """A rules folder that cannot be used at all; the text is one sentence for the user."""
+
+
+class RuleError(Exception):
+    """One rule that cannot be used: ``reason`` says why, ``fix`` what to do; both are sentences without a stop."""
+
+    def __init__(self, reason: str, fix: str) -> None:
+        super().__init__(f"{reason}; {fix}")
+        self.reason = reason
+        self.fix = fix
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a rule may use: linear memory in bytes, and milliseconds per event."""
+
+    memory_bytes: int = DEFAULT_MEMORY
+    deadline_ms: int = DEFAULT_DEADLINE_MS
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """One rule as its author described it. Empty ``kinds`` means the default of the module's ABI.
+
+    ``message`` is a template over the event's fields, such as ``{comm} read {path}``; ``config`` is
+    JSON for the module, empty when it has none; ``folder`` is None for a bare module.
+    """
+
+    id: str
+    path: Path
+    folder: Path | None
+    title: str
+    version: str
+    severity: Severity
+    attack: tuple[str, ...]
+    kinds: tuple[str, ...]
+    capabilities: frozenset[str]
+    limits: Limits
+    message: str
+    config: bytes
+    enabled: bool = True
+    builtin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleProblem:
+    """A rule that was found but cannot be used."""
+
+    path: Path
+    id: str
+    reason: str
+    fix: str
+
+
+class _LimitsYaml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    memory_bytes: Annotated[int, msgspec.Meta(ge=64 << 10, le=256 << 20)] = DEFAULT_MEMORY
+    deadline_ms: Annotated[int, msgspec.Meta(ge=10, le=1000)] = DEFAULT_DEADLINE_MS
+
+
+_Line = Annotated[str, msgspec.Meta(max_length=500)]
+
+
+class _RuleYaml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of ``rule.yaml``; rules/README.md is their reference."""
+
+    version: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+    severity: Severity
+    id: str | None = None
+    description: Annotated[str, msgspec.Meta(max_length=8000)] = ""
+    attack: Annotated[tuple[_Line, ...], msgspec.Meta(max_length=32)] = ()
+    kinds: Annotated[tuple[_Line, ...], msgspec.Meta(max_length=64)] = ()
+    capabilities: Annotated[tuple[_Line, ...], msgspec.Meta(max_length=8)] = ()
+    limits: _LimitsYaml = _LimitsYaml()
+    message: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] = DEFAULT_MESSAGE
+    config: Any = None
+    module: _Line | None = None
+    enabled: bool = True
+
+
+def discover(folders: Sequence[Path], *, builtin: bool) -> tuple[list[RuleSpec], list[RuleProblem]]:
+    """All rules in these folders, in the order of folders and names, and those that cannot be used.
+
+    A folder may be one rule itself, or hold rule folders and bare modules. Raises RulesFolderError
+    for a folder that is missing, unreadable, or, when running as root, writable by others.
+    """
+    specs: dict[str, RuleSpec] = {}
+    problems: list[RuleProblem] = []
+    for path in [path for folder in folders for path in _candidates(folder, builtin=builtin)]:
+        try:
+            spec = load_spec(path, builtin=builtin)
+        except RuleError as error:
+            problems.append(RuleProblem(path, _id_of(path), error.reason, error.fix))
+            continue
+        first = specs.setdefault(spec.id, spec)
+        if first is not spec:
+            reason = f"the id {spec.id} is already taken by {first.path}"
+            problems.append(RuleProblem(path, spec.id, reason, "give one of the two another id"))
+    return list(specs.values()), problems
+
+
+def load_spec(path: Path, *, builtin: bool) -> RuleSpec:
+    """The rule at this path: a folder with ``rule.yaml``, or a bare module. Raises RuleError."""
+    if path.suffix in MODULE_SUFFIXES and not path.is_dir():
+        return _bare(path, builtin=builtin)
+    folder_stat = path.lstat()
+    if stat.S_ISLNK(folder_stat.st_mode):
+        raise RuleError(f"{path} is a symbolic link", "put the folder itself there")
+    _refuse_writable(path, folder_stat, builtin=builtin)
+    text = _read(path / MANIFEST, MAX_MANIFEST, builtin=builtin)
+    yaml_form = _convert(_parse(text, path / MANIFEST), path / MANIFEST)
+    return _spec(path, yaml_form, builtin=builtin)
+
+
+def read_module(spec: RuleSpec) -> bytes:
+    """The bytes of this rule's module, at most MAX_MODULE. Raises RuleError."""
+    return _read(spec.path, MAX_MODULE, builtin=spec.builtin)
+
+
+def _candidates(folder: Path, *, builtin: bool) -> list[Path]:
+    """What in this folder claims to be a rule."""
+    try:
+        folder_stat = folder.stat()
+        if not stat.S_ISDIR(folder_stat.st_mode):
+            raise RulesFolderError(f"the rules folder {folder} is not a folder; name the folder that holds the rules.")
+        _refuse_writable(folder, folder_stat, builtin=builtin)
+        names = sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        raise RulesFolderError(f"the rules folder {folder} does not exist; create it or correct its name.") from None
+    except OSError as error:
+        raise RulesFolderError(f"the rules folder {folder} cannot be read: {error.strerror}.") from None
+    except RuleError as error:
+        raise RulesFolderError(f"{error}.") from None
+    if len(names) > MAX_ENTRIES:
+        raise RulesFolderError(
+            f"the rules folder {folder} holds more than {MAX_ENTRIES} files; use one made for rules."
+        )
+    if MANIFEST in names:
+        return [folder]
+    return [path for name in names if not _is_ignored(name) and _is_candidate(path := folder / name)]
+
+
+def _is_ignored(name: str) -> bool:
+    return name.startswith((".", "#", "__")) or name.endswith("~") or name in _NOT_RULES
+
+
+def _is_candidate(path: Path) -> bool:
+    return path.suffix in MODULE_SUFFIXES or path.is_dir()
+
+
+def _id_of(path: Path) -> str:
+    return path.stem if path.suffix in MODULE_SUFFIXES else path.name
+
+
+def _bare(path: Path, *, builtin: bool) -> RuleSpec:
+    if not _BARE_ID.fullmatch(path.stem):
+        raise RuleError("the file name makes no rule id", "name it with letters, digits, '-', '_' and '.' (at most 64)")
+    with open(_open(path, builtin=builtin), "rb"):  # refuse now what could not be read later
+        pass
+    return RuleSpec(
+        id=path.stem, path=path, folder=None, title=path.stem, version="0", severity=Severity.MEDIUM, attack=(),
+        kinds=(), capabilities=CAPABILITIES, limits=Limits(), message=DEFAULT_MESSAGE, config=b"", builtin=builtin,
+    )  # fmt: skip
+
+
+def _spec(folder: Path, form: _RuleYaml, *, builtin: bool) -> RuleSpec:
+    manifest = folder / MANIFEST
+    rule_id = folder.resolve().name if form.id is None else form.id
+    if not _ID.fullmatch(rule_id):
+        raise RuleError(f"{manifest}: {rule_id!r} is no rule id", "use a-z, 0-9 and '-', at most 64 characters")
+    for key, values, known in (
+        ("kinds", form.kinds, KIND_BY_NAME),
+        ("capabilities", form.capabilities, sorted(CAPABILITIES)),
+    ):
+        for value in values:
+            if value not in known:
+                raise RuleError(f"{manifest}: {key}: unknown {value!r}", _suggest(value, list(known)))
+    return RuleSpec(
+        id=rule_id, path=folder / _module_name(folder, form.module), folder=folder, title=form.title,
+        version=form.version, severity=form.severity, attack=form.attack, kinds=form.kinds,
+        capabilities=frozenset(form.capabilities), message=form.message, config=_config(form.config, manifest),
+        limits=Limits(form.limits.memory_bytes, form.limits.deadline_ms), enabled=form.enabled, builtin=builtin,
+    )  # fmt: skip
+
+
+def _module_name(folder: Path, named: str | None) -> str:
+    if named is None:
+        names = [f"rule{suffix}" for suffix in MODULE_SUFFIXES if os.path.lexists(folder / f"rule{suffix}")]
+        if not names:
+            raise RuleError(f"{folder} has no rule.wasm and no rule.wat", "build the rule (sentinel-tui rules build)")
+        return names[0]
+    if Path(named).name != named or not named.endswith(MODULE_SUFFIXES):
+        reason = f"{folder / MANIFEST}: module: {named!r} is not the name of a .wasm or .wat file"
+        raise RuleError(reason, "name a file in the rule's folder")
+    return named
+
+
+def _config(value: Any, manifest: Path) -> bytes:
+    if value is None:
+        return b""
+    try:
+        encoded = msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError):
+        raise RuleError(
+            f"{manifest}: config: holds a value JSON has no form for", "use text, numbers and lists"
+        ) from None
+    if len(encoded) > MAX_CONFIG:
+        raise RuleError(f"{manifest}: config: is {len(encoded)} bytes as JSON", f"keep it within {MAX_CONFIG}")
+    return encoded
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML only: no aliases (a few lines of them grow into gigabytes), no key twice."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call] # types-PyYAML leaves it bare
+            raise yaml.constructor.ConstructorError(None, None, "an alias is not allowed", mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
+            if isinstance(key.value, str):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: bytes, path: Path) -> Any:
+    """Plain YAML without aliases. Raises RuleError naming the line."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise RuleError(f"{path}{line}: {error.problem or 'broken YAML'}", "correct the YAML there") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise RuleError(f"{path}: holds bytes that YAML does not allow", "save it as plain UTF-8") from None
+    except (RecursionError, ValueError, OverflowError):
+        raise RuleError(f"{path}: holds a value that is too deep or out of range", "write it plainly") from None
+
+
+def _parse(text: bytes, path: Path) -> dict[str, Any]:
+    document = parse_yaml(text, path)
+    if not isinstance(document, dict):
+        raise RuleError(f"{path}: is not a list of 'key: value' lines", "see rules/README.md for the keys")
+    for key in document:
+        if key not in _RuleYaml.__struct_fields__:
+            raise RuleError(f"{path}: unknown key {key!r}", _suggest(str(key), list(_RuleYaml.__struct_fields__)))
+    return document
+
+
+def _convert(document: dict[str, Any], path: Path) -> _RuleYaml:
+    try:
+        return msgspec.convert(document, _RuleYaml)
+    except msgspec.ValidationError as error:
+        text = str(error)
+    key = match[1] if (match := _KEY_AT.search(text)) else ""
+    what = _KEY_AT.sub("", text).replace("Object", "the file").replace("`", "'")
+    fix = "see rules/README.md for the keys"
+    if key == "severity":
+        fix = _suggest(str(document["severity"]), list(Severity))
+    elif what.startswith("Expected 'str"):
+        fix = "put the value in quotes"
+    raise RuleError(f"{path}: {key + ': ' if key else ''}{what[:1].lower()}{what[1:]}", fix)
+
+
+def _suggest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"
+
+
+def _read(path: Path, limit: int, *, builtin: bool) -> bytes:
+    with open(_open(path, builtin=builtin), "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise RuleError(f"{path} is larger than {limit >> 10} KiB", "make it smaller")
+    return data
+
+
+def _open(path: Path, *, builtin: bool) -> int:
+    """A descriptor of this regular file, never through a symbolic link and never waiting for a pipe's writer."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if path.is_symlink():
+            raise RuleError(f"{path} is a symbolic link", "put the file itself there") from None
+        hint = "rename rule.yml to rule.yaml" if path.with_suffix(".yml").exists() else "create it or correct its name"
+        raise RuleError(f"{path} cannot be opened: {error.strerror}", hint) from None
+    try:
+        _refuse_unsafe(path, os.fstat(fd), builtin=builtin)
+    except RuleError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _refuse_unsafe(path: Path, found: os.stat_result, *, builtin: bool) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise RuleError(f"{path} is not a regular file", "put a plain file there")
+    _refuse_writable(path, found, builtin=builtin)
+
+
+def _refuse_writable(path: Path, found: os.stat_result, *, builtin: bool) -> None:
+    """As root, refuse what anyone else can change: it decides what root's console says.
+
+    The built-in pack comes with this code, so whoever owns the code, and their group, may own it too.
+    """
+    if os.geteuid() != 0:
+        return
+    owners, bits = ({0, Path(__file__).stat().st_uid}, stat.S_IWOTH) if builtin else ({0}, stat.S_IWGRP | stat.S_IWOTH)
+    if found.st_uid not in owners:
+        raise RuleError(f"{path} belongs to user {found.st_uid}, not to root", f"run: chown -R root: {path}")
+    if found.st_mode & bits:
+        raise RuleError(f"{path} can be written by other users than root", f"run: chmod -R go-w {path}")

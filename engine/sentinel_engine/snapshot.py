@@ -93,7 +93,7 @@ class Memory(msgspec.Struct, frozen=True):
     limit: int = 0
 
 
-class RuleView(msgspec.Struct, frozen=True, omit_defaults=True):
+class RuleView(msgspec.Struct, frozen=True):
     """One rule as it stands now: the row on the screen and in the summary."""
 
     id: str

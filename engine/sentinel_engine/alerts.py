@@ -1,0 +1,151 @@
+"""From a rule's verdict to an alert: message, process tree, folding of repeats, rate limit, loss."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from sentinel_engine.describe import event_dict, rfc3339
+from sentinel_engine.processes import ProcessTable
+from sentinel_engine.records import Clock, Record
+from sentinel_engine.rules.registry import Verdict
+from sentinel_engine.snapshot import Alert, RuleRef
+from sentinel_engine.text import inert
+
+_SECOND: Final = 1_000_000_000
+# The same rule, process and object within this time is one alert with a count.
+FOLD_NS: Final = 10 * _SECOND
+# An alert's window: events lost this long before it may be missing from its tree.
+LOSS_WINDOW_NS: Final = 10 * _SECOND
+_KEPT_ALERTS: Final = 10_000
+_OPEN_FOLDS: Final = 4096
+_BURST, _PER_SECOND = 200.0, 20.0
+_MESSAGE_LIMIT: Final = 512
+_FIELD: Final = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float = _BURST
+    at_ns: int = 0
+
+    def take(self, now_ns: int) -> bool:
+        self.tokens = min(_BURST, self.tokens + max(0, now_ns - self.at_ns) / _SECOND * _PER_SECOND)
+        self.at_ns = max(now_ns, self.at_ns)
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+@dataclass(slots=True)
+class _Fold:
+    alert_id: str
+    last_ns: int
+
+
+class AlertBook:
+    """The alerts of a session. All times are the events' own, so a replay gives the same alerts.
+
+    A rule may open 20 alerts a second (200 at once); what is beyond is counted in ``limited``.
+    """
+
+    def __init__(self, clock: Clock, processes: ProcessTable) -> None:
+        self._clock = clock
+        self._processes = processes
+        self._alerts: OrderedDict[str, Alert] = OrderedDict()
+        self._folds: OrderedDict[tuple[Any, ...], _Fold] = OrderedDict()
+        self._buckets: dict[str, _Bucket] = {}
+        self._losses: deque[tuple[int, int]] = deque()
+        self._lost = 0
+        self._changed: dict[str, None] = {}
+        self.by_rule: Counter[str] = Counter()
+        self.limited: Counter[str] = Counter()
+
+    def note_loss(self, boot_ns: int, total: int) -> None:
+        """Tell how many events were lost in all, as known at this boot time."""
+        if total != self._lost:
+            self._losses.append((boot_ns, total - self._lost))
+            self._lost = total
+        while self._losses and self._losses[0][0] < boot_ns - LOSS_WINDOW_NS:
+            self._losses.popleft()
+
+    def add(self, verdict: Verdict, record: Record) -> Alert | None:
+        """The new alert; None when the verdict was folded into an earlier one or the rule is over its rate."""
+        rule = verdict.spec
+        key = (rule.id, record.tgid, record.leader_start, record.kind.number, record.strings[0], record.args[0])
+        fold = self._folds.get(key)
+        if fold is not None and record.boot_ns - fold.last_ns <= FOLD_NS and fold.alert_id in self._alerts:
+            self._repeat(fold, record)
+            return None
+        if not self._buckets.setdefault(rule.id, _Bucket(at_ns=record.boot_ns)).take(record.boot_ns):
+            self.limited[rule.id] += 1
+            return None
+        alert = self._open(verdict, record)
+        self._folds[key] = _Fold(alert.id, record.boot_ns)
+        self._folds.move_to_end(key)
+        if len(self._folds) > _OPEN_FOLDS:
+            self._folds.popitem(last=False)
+        return alert
+
+    def _repeat(self, fold: _Fold, record: Record) -> None:
+        fold.last_ns = record.boot_ns
+        alert = self._alerts[fold.alert_id]
+        time = rfc3339(self._clock.epoch_ns(record.boot_ns))
+        self._alerts[alert.id] = msgspec.structs.replace(alert, count=alert.count + 1, last_time=time)
+        self._changed[alert.id] = None
+        self.by_rule[alert.rule.id] += 1
+
+    def _open(self, verdict: Verdict, record: Record) -> Alert:
+        rule = verdict.spec
+        process = self._processes.of(record)
+        event = event_dict(record, self._clock, process.image_at(record.boot_ns))
+        alert = Alert(
+            id=f"{record.seq}-{rule.id}",
+            time=event["time"],
+            rule=RuleRef(rule.id, rule.version, rule.severity, verdict.sha256, rule.attack),
+            message=message_of(rule.message or rule.title, event),
+            event=event,
+            process_tree=self._processes.tree(process, record.boot_ns),
+            count=1,
+            first_time=event["time"],
+            last_time=event["time"],
+            logs=verdict.logs,
+            loss=sum(lost for at, lost in self._losses if at >= record.boot_ns - LOSS_WINDOW_NS),
+            score=verdict.score,
+        )
+        self._alerts[alert.id] = alert
+        self.by_rule[rule.id] += 1
+        if len(self._alerts) > _KEPT_ALERTS:
+            self._alerts.popitem(last=False)
+        return alert
+
+    def changed(self) -> list[Alert]:
+        """Alerts whose count grew since the last call."""
+        changed = [self._alerts[one] for one in self._changed if one in self._alerts]
+        self._changed.clear()
+        return changed
+
+    def newest(self, limit: int) -> tuple[Alert, ...]:
+        """The last ``limit`` alerts, oldest first."""
+        ids = list(self._alerts)[-limit:]
+        return tuple(self._alerts[one] for one in ids)
+
+    @property
+    def total(self) -> int:
+        """Verdicts that became or joined an alert."""
+        return self.by_rule.total()
+
+
+def message_of(template: str, event: dict[str, Any]) -> str:
+    """The template with each ``{field}`` of the event filled in, inert and at most 512 characters."""
+
+    def fill(found: re.Match[str]) -> str:
+        value = event.get(found[1], found[0])
+        return " ".join(value) if isinstance(value, list) else str(value)
+
+    return inert(_FIELD.sub(fill, template), _MESSAGE_LIMIT)

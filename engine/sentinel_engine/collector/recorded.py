@@ -1,0 +1,87 @@
+"""A recording played as a source: same batches, same order, paced by the events' own times."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sentinel_engine.collector.framer import Framer
+from sentinel_engine.collector.source import BootProcess
+from sentinel_engine.recording import RecordingError, RecordingReader
+from sentinel_engine.records import Batch, Clock
+
+
+class RecordedSource:
+    """Plays the recording at ``path``; ``speed`` 1.0 is real time, None as fast as it is taken.
+
+    Raises RecordingError when the file is no recording; a cut one ends early with ``problem`` set.
+    """
+
+    live = False
+
+    def __init__(self, path: Path, speed: float | None = 1.0, name: str | None = None) -> None:
+        self._reader = RecordingReader(path)
+        self._speed = speed
+        self.name = name or path.name
+        self.clock = Clock(self._reader.header.clock_offset_ns)
+        self.processes: list[BootProcess] = self._reader.header.processes
+        self.problem = ""
+        self._framer = Framer()
+        self._batches = self._frames()
+        self._next = next(self._batches, None)
+        self._first_ns = _time_of(self._next) if self._next else 0
+        self._began: float | None = None
+        self._closed = threading.Event()
+
+    def _frames(self) -> Iterator[Batch]:
+        try:
+            for raw in self._reader.batches():
+                yield self._framer.split(raw)
+        except (RecordingError, ValueError) as error:
+            self.problem = f"{self.name} ends early: {error}"
+            return
+        if self._reader.trailer is None:
+            self.problem = f"{self.name} ends early: it was cut short"
+
+    def read(self, timeout: float) -> list[Batch]:
+        """The batches that are due now; waits at most ``timeout`` seconds for the next one."""
+        if self._next is None:
+            self._closed.wait(timeout)
+            return []
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
+        wait = self._due(self._next) - now
+        if wait > 0 and self._closed.wait(min(wait, timeout)):
+            return []
+        due: list[Batch] = []
+        now = time.monotonic()
+        while self._next is not None and len(due) < 64 and self._due(self._next) <= now:
+            due.append(self._next)
+            self._next = next(self._batches, None)
+        return due
+
+    def _due(self, batch: Batch) -> float:
+        if self._speed is None or self._began is None:
+            return 0.0
+        return self._began + (_time_of(batch) - self._first_ns) / 1e9 / self._speed
+
+    def ended(self) -> bool:
+        """Whether everything was played."""
+        return self._next is None
+
+    def lost(self) -> dict[str, int]:
+        """Events the recorded session lost, known once the end was reached."""
+        return self._reader.trailer.lost if self._reader.trailer else {}
+
+    def close(self) -> None:
+        """Stop waiting and close the file."""
+        self._closed.set()
+        self._reader.close()
+
+
+def _time_of(batch: Batch) -> int:
+    """Boot time of the batch's last record: a batch is due when it was complete."""
+    return batch.at(len(batch) - 1).boot_ns

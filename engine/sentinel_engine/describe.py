@@ -1,0 +1,191 @@
+"""One record as the event object of the contract, and as one line for the stream."""
+
+from __future__ import annotations
+
+import ipaddress
+import shlex
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from sentinel_engine import constants
+from sentinel_engine.records import Clock, Record
+from sentinel_engine.schema import EXE_DELETED, EXE_MEMFD, KILL_CALLS, MODULE_CALLS, SETUID_CALLS, RecordFlag
+from sentinel_engine.text import lossless, twin
+
+if TYPE_CHECKING:
+    from sentinel_engine.processes import Image
+
+_UNSET_ID: Final = 0xFFFFFFFF
+_AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
+
+
+def rfc3339(epoch_ns: int) -> str:
+    """UTC time with nanoseconds, ``2026-11-23T04:31:48.123456789Z``."""
+    seconds, nanoseconds = divmod(epoch_ns, 1_000_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09d}Z"
+
+
+class TextFields:
+    """Collects text fields and, beside them, the exact bytes of those that are not plain UTF-8."""
+
+    def __init__(self) -> None:
+        self.twins: dict[str, Any] = {}
+
+    def one(self, name: str, raw: bytes) -> str:
+        """This field as text; its twin is kept when it needs one."""
+        if (exact := twin(raw)) is not None:
+            self.twins[name] = exact
+        return lossless(raw)
+
+    def many(self, name: str, raws: tuple[bytes, ...]) -> list[str]:
+        """A list field as texts; twins by index."""
+        exact = {str(i): t for i, raw in enumerate(raws) if (t := twin(raw)) is not None}
+        if exact:
+            self.twins[name] = exact
+        return [lossless(raw) for raw in raws]
+
+
+def split_argv(raw: bytes) -> tuple[bytes, ...]:
+    """The arguments in a NUL-separated block; a block cut short keeps its last, partial one."""
+    return tuple(raw.removesuffix(b"\0").split(b"\0")) if raw else ()
+
+
+def event_dict(record: Record, clock: Clock, image: Image | None = None) -> dict[str, Any]:
+    """The ``event`` object: header, the kind's own fields, and the process image for the rest."""
+    text = TextFields()
+    event: dict[str, Any] = {
+        "type": "event",
+        "seq": record.seq,
+        "time": rfc3339(clock.epoch_ns(record.boot_ns)),
+        "kind": record.kind.name,
+        "pid": record.tgid,
+        "tid": record.tid,
+        "ppid": record.ppid,
+        "uid": record.uid,
+        "euid": record.euid,
+        "gid": record.gid,
+        "comm": text.one("comm", record.comm),
+    }
+    if record.loginuid != _UNSET_ID:
+        event["loginuid"] = record.loginuid
+    if image is not None and record.kind.name != "exec":
+        event["exe"] = text.one("exe", image.exe)
+        event["argv"] = text.many("argv", image.argv)
+        event["cwd"] = text.one("cwd", image.cwd)
+    event["ret"] = record.ret
+    _own_fields(record, event, text)
+    event["cgroup"] = record.cgroup
+    event["mntns"], event["pidns"] = record.mntns, record.pidns
+    event["cpu"], event["cpu_seq"] = record.cpu, record.cpu_seq
+    if record.flags:
+        event["marks"] = [flag.name.lower() for flag in RecordFlag if flag in record.flags and flag.name]
+    if text.twins:
+        event["raw_b64"] = text.twins
+    return event
+
+
+def _own_fields(record: Record, event: dict[str, Any], text: TextFields) -> None:
+    for name, value in zip(record.kind.args, record.args, strict=False):
+        event[name] = _ARGUMENTS[name](record, value) if name in _ARGUMENTS else value
+    for name, raw in zip(record.kind.strings, record.strings, strict=False):
+        if name == "argv":
+            event[name] = text.many(name, split_argv(raw))
+        elif name == "addr":
+            event[name] = _address(record, raw, text)
+        elif raw or name in {"path", "exe"}:
+            event[name] = text.one(name, raw)
+
+
+def _address(record: Record, raw: bytes, text: TextFields) -> str:
+    family = record.arg("family")
+    if (family, len(raw)) in {(_AF_INET, 4), (_AF_INET6, 16)}:
+        return str(ipaddress.ip_address(raw))
+    # An abstract unix address begins with NUL, which ss and lsof write as @.
+    return text.one("addr", b"@" + raw[1:] if raw[:1] == b"\0" else raw)
+
+
+def _flags(record: Record, value: int) -> str:
+    return constants.flag_names(record.kind.name, value)
+
+
+def _call(record: Record, value: int) -> str:
+    names = {"setuid": SETUID_CALLS, "kill": KILL_CALLS, "init_module": MODULE_CALLS}[record.kind.name]
+    return names[value] if value < len(names) else str(value)
+
+
+def _exe_flags(_: Record, value: int) -> list[str]:
+    return [name for bit, name in ((EXE_MEMFD, "memfd"), (EXE_DELETED, "deleted")) if value & bit]
+
+
+def _signed32(_: Record, value: int) -> int:
+    return int.from_bytes((value & 0xFFFFFFFF).to_bytes(4, "little"), "little", signed=True)
+
+
+_ARGUMENTS: Final[dict[str, Callable[[Record, int], Any]]] = {
+    "flags": _flags,
+    "call": _call,
+    "exe_flags": _exe_flags,
+    "mode": lambda _, value: f"0{value & 0o7777:o}",
+    "family": lambda _, value: constants.family_name(value),
+    "signal": lambda _, value: constants.signal_name(value) if value else "",
+    "request": lambda _, value: constants.PTRACE_REQUESTS.get(value, hex(value)),
+    "command": lambda _, value: constants.BPF_COMMANDS.get(value, str(value)),
+    "caps": lambda _, value: constants.capability_names(value),
+    "target_pid": _signed32,
+    "fd": _signed32,
+    "id1": _signed32,
+    "id2": _signed32,
+    "id3": _signed32,
+}
+
+
+def detail(event: dict[str, Any]) -> str:
+    """What the stream shows beside time, kind, pid and comm: one line, not yet inert."""
+    line = _DETAILS[event["kind"]](event)
+    error = constants.error_name(event["ret"])
+    return f"{line}  {error}" if error else line
+
+
+def endpoint(event: dict[str, Any]) -> str:
+    """``10.0.0.5:80``, ``[::1]:80`` or the unix path."""
+    if event["family"] == "AF_INET6":
+        return f"[{event['addr']}]:{event['port']}"
+    return f"{event['addr']}:{event['port']}" if event["family"] == "AF_INET" else event["addr"] or event["family"]
+
+
+def _exec(event: dict[str, Any]) -> str:
+    line = shlex.join(event["argv"]) or event["exe"]
+    return f"{line}  [{','.join(event['exe_flags'])}]" if event["exe_flags"] else line
+
+
+def _exit(event: dict[str, Any]) -> str:
+    return f"killed by {event['signal']}" if event["signal"] else f"code {event['exit_code']}"
+
+
+def _setuid(event: dict[str, Any]) -> str:
+    taken = {"setreuid": 2, "setregid": 2, "setresuid": 3, "setresgid": 3}.get(event["call"], 1)
+    return f"{event['call']}({', '.join(str(event[f'id{i}']) for i in range(1, taken + 1))})"
+
+
+_DETAILS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "exec": _exec,
+    "exec_failed": lambda e: e["path"],
+    "fork": lambda e: f"→ {e['child_pid']}",
+    "exit": _exit,
+    "open": lambda e: f"{e['path']}  {e['flags']}",
+    "unlink": lambda e: e["path"],
+    "rename": lambda e: f"{e['path']} → {e.get('new_path', '')}",
+    "chmod": lambda e: f"{e['path']}  {e['mode']}",
+    "connect": lambda e: f"→ {endpoint(e)}",
+    "bind": endpoint,
+    "accept": lambda e: f"← {endpoint(e)}",
+    "ptrace": lambda e: f"{e['request']} {e['target_pid']}",
+    "setuid": _setuid,
+    "memfd_create": lambda e: f"{e.get('name', '')}  {e['flags']}",
+    "mount": lambda e: f"{e.get('source', '')} on {e['path']} type {e.get('fstype', '')}  {e['flags']}",
+    "init_module": lambda e: f"{e['path'] or e['call']} {e.get('params', '')}".rstrip(),
+    "bpf": lambda e: f"{e['command']} {e.get('name', '')}".rstrip(),
+    "kill": lambda e: f"{e['signal']} → {e['target_pid']}",
+    "dup": lambda e: f"{e['old_fd']} → {e['new_fd']}  {endpoint(e)}",
+}

@@ -1,0 +1,90 @@
+"""The recent past, as raw batches: what the stream shows and a filter searches."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from sentinel_engine.match.plain import Filter
+from sentinel_engine.records import Batch, Record
+from sentinel_engine.schema import ALL_KINDS, KINDS
+
+DEFAULT_BYTES: Final = 64 << 20
+# A search that matches nothing must not stall the screen: it looks at this many bytes a time.
+_SCAN_BYTES: Final = 16 << 20
+
+
+class History:
+    """Batches of the recent past, at most ``max_bytes`` of raw records; the oldest leave first.
+
+    One thread appends, any thread reads: batches never change and the reader copies the list.
+    """
+
+    def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._batches: deque[Batch] = deque()
+        self._lock = threading.Lock()
+        self._evicted = [0] * len(KINDS)
+
+    def append(self, batch: Batch) -> None:
+        """Keep this batch, and let the oldest go when there is no room."""
+        with self._lock:
+            self._batches.append(batch)
+            self._bytes += len(batch.data)
+            while self._bytes > self._max_bytes and len(self._batches) > 1:
+                oldest = self._batches.popleft()
+                self._bytes -= len(oldest.data)
+                self._evicted = [n + oldest.counts[kind.number] for n, kind in zip(self._evicted, KINDS, strict=True)]
+
+    def evicted(self) -> dict[str, int]:
+        """Events of each kind that had to leave so far."""
+        return {kind.name: n for kind, n in zip(KINDS, self._evicted, strict=True) if n}
+
+    def tail(
+        self, view: Callable[[Record], dict[str, Any]], where: Filter | None, limit: int, before: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The newest ``limit`` events that match, oldest first; ``before``: only with a smaller ``seq``.
+
+        ``view`` turns a record into its event object. A search gives up after 16 MiB of records.
+        """
+        found: list[dict[str, Any]] = []
+        scanned = 0
+        for batch in self._newest_first(before):
+            end = len(batch) if before is None else min(len(batch), before - batch.base)
+            for index in _candidates(batch, where, end):
+                event = view(batch.at(index))
+                if where is None or where.accepts(event):
+                    found.append(event)
+                    if len(found) >= limit:
+                        return found[::-1]
+            scanned += len(batch.data)
+            if where is not None and scanned > _SCAN_BYTES:
+                break
+        return found[::-1]
+
+    def _newest_first(self, before: int | None) -> Iterator[Batch]:
+        with self._lock:
+            batches = list(self._batches)
+        return (batch for batch in reversed(batches) if before is None or batch.base < before)
+
+
+def _candidates(batch: Batch, where: Filter | None, end: int) -> Iterator[int]:
+    """Indexes below ``end`` that can match, newest first, without decoding a record."""
+    if where is None or (where.needle is None and where.mask == ALL_KINDS):
+        return iter(range(end - 1, -1, -1))
+    if not any(batch.counts[kind.number] for kind in KINDS if where.mask & kind.bit):
+        return iter(())
+    indexes = range(end - 1, -1, -1) if where.needle is None else _containing(batch, where.needle, end)
+    return (i for i in indexes if where.mask >> batch.data[batch.offsets[i] + 4] & 1)
+
+
+def _containing(batch: Batch, needle: bytes, end: int) -> Iterator[int]:
+    stop = batch.offsets[end] if end < len(batch) else len(batch.data)
+    while (at := batch.data.rfind(needle, 0, stop)) >= 0:
+        index = bisect_right(batch.offsets, at) - 1
+        yield index
+        stop = batch.offsets[index]

@@ -1,0 +1,324 @@
+"""The one file that wires source -> rules -> alerts -> journal, and owns the threads.
+
+Two threads: the collector takes batches from the source into a bounded queue, and while that is
+full it does not read, so that events are lost in the kernel's ring alone, where each is counted;
+the engine takes them from the queue and does all the rest. Front ends poll the snapshot.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+import psutil
+
+from sentinel_engine.alerts import AlertBook
+from sentinel_engine.collector.source import Source
+from sentinel_engine.describe import detail, event_dict
+from sentinel_engine.history import History
+from sentinel_engine.match.plain import Filter
+from sentinel_engine.processes import ProcessTable
+from sentinel_engine.records import Batch, Record
+from sentinel_engine.rules.registry import Registry
+from sentinel_engine.schema import KIND_BY_NUMBER, KINDS, Ring
+from sentinel_engine.session import Session, export_session
+from sentinel_engine.snapshot import Alert, RuleView, Snapshot, SourceView, Summary
+
+_QUEUE_BATCHES: Final = 32
+_PUBLISH_SECONDS: Final = 0.2
+_CHECKPOINT_SECONDS: Final = 30.0
+_SHOWN_ALERTS: Final = 500
+_SHOWN_NOTICES: Final = 50
+# Python's default of 5 ms delays the deadline ticker and the console behind a busy engine.
+_SWITCH_SECONDS: Final = 0.0005
+# Wasm runs on the engine thread's stack; max_wasm_stack must fit well inside.
+_STACK_BYTES: Final = 4 << 20
+
+
+class Listener(Protocol):
+    """A front end that wants each batch and alert at once. Called from the engine thread."""
+
+    def on_batch(self, batch: Batch) -> None:
+        """A batch was taken from the source."""
+
+    def on_alert(self, alert: Alert) -> None:
+        """An alert is in the journal: a new one, or one whose count has grown."""
+
+
+class Pipeline:
+    """A running session over one source. Create it, ``start`` it, ``close`` it once."""
+
+    def __init__(
+        self, source: Source, registry: Registry, session: Session | None = None, listener: Listener | None = None
+    ) -> None:
+        self._source = source
+        self._registry = registry
+        self._session = session
+        self._listener = listener
+        self._processes = ProcessTable(source.clock, source.processes)
+        self._book = AlertBook(source.clock, self._processes)
+        self._history = History()
+        self._inbox: queue.Queue[Batch] = queue.Queue(_QUEUE_BATCHES)
+        self._commands: deque[tuple[Callable[[], str], Future[str]]] = deque()
+        self._counts = [0] * len(KINDS)
+        self._rates: deque[int] = deque(maxlen=60)
+        self._second_total = 0
+        self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
+        self._problem = ""
+        self._me = psutil.Process()
+        self._began = time.monotonic()
+        self._stopping = threading.Event()
+        self._drained = threading.Event()
+        self._last_ns = 0
+        self._snapshot = self._view()
+        self._threads = [
+            threading.Thread(target=self._collect, name="collector", daemon=True),
+            threading.Thread(target=self._engine, name="engine", daemon=True),
+        ]
+
+    # Front ends: any thread.
+
+    def start(self) -> None:
+        """Start both threads."""
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        self._checkpoint()
+        previous = threading.stack_size(_STACK_BYTES)
+        for thread in self._threads:
+            thread.start()
+        threading.stack_size(previous)
+
+    def snapshot(self) -> Snapshot:
+        """The newest view; at most 0.2 s old."""
+        return self._snapshot
+
+    def events(self, where: Filter | None, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+        """The newest ``limit`` event objects that match, oldest first, each with its ``detail`` line."""
+        return self._history.tail(self._event, where, limit, before)
+
+    def set_enabled(self, rule_id: str, enabled: bool) -> Future[str]:
+        """Switch a rule on or off between two batches; the result is one sentence."""
+        name, change = ("enable", self._registry.enable) if enabled else ("disable", self._registry.disable)
+        return self._submit(lambda: self._act(name, rule_id, lambda: change(rule_id)))
+
+    def reload(self, rule_id: str) -> Future[str]:
+        """Load a rule's file again; the running one stays when the new one is refused."""
+        return self._submit(lambda: self._act("reload", rule_id, lambda: self._registry.reload(rule_id)))
+
+    def reload_all(self) -> Future[str]:
+        """Load every rule again, and take in new ones."""
+        return self._submit(lambda: self._act("reload-all", "", self._registry.reload_all))
+
+    def export(self, path: Path | None = None) -> Future[str]:
+        """Write the session so far as one JSON document; without a path into the session's folder."""
+        return self._submit(lambda: self._export(path))
+
+    def finished(self) -> bool:
+        """Whether a source that ends has ended and everything from it was handled, or it broke."""
+        return self._drained.is_set()
+
+    def close(self) -> Summary:
+        """Stop collecting, handle what was taken, write the summary. Returns it."""
+        self._stopping.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+        self._source.close()
+        self._publish()
+        self._checkpoint()
+        summary = self._summary()
+        if self._session:
+            self._session.close()
+        self._registry.close()
+        return summary
+
+    def _submit(self, command: Callable[[], str]) -> Future[str]:
+        future: Future[str] = Future()
+        self._commands.append((command, future))
+        return future
+
+    # The collector thread.
+
+    def _collect(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                batches = self._source.read(0.1)
+            except Exception as error:  # noqa: BLE001 - whatever broke the source, the console must say it and stay up
+                self._problem = f"the event source stopped: {error}"
+                break
+            for batch in batches:
+                self._put(batch)
+            if not batches and self._source.ended():
+                break
+        self._inbox_closed = True
+
+    def _put(self, batch: Batch) -> None:
+        while True:
+            try:
+                self._inbox.put(batch, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    # The engine thread: from here on everything is its own.
+
+    def _engine(self) -> None:
+        publish_at = checkpoint_at = time.monotonic()
+        while True:
+            self._run_commands()
+            try:
+                self._handle(self._inbox.get(timeout=0.05))
+            except queue.Empty:
+                if not self._threads[0].is_alive():
+                    self._drained.set()
+                    if self._stopping.is_set():
+                        return
+            now = time.monotonic()
+            if now >= publish_at:
+                self._publish()
+                publish_at = now + _PUBLISH_SECONDS
+            if now >= checkpoint_at + _CHECKPOINT_SECONDS:
+                self._checkpoint()
+                checkpoint_at = now
+
+    def _run_commands(self) -> None:
+        while self._commands:
+            command, future = self._commands.popleft()
+            try:
+                result = command()
+            except Exception as error:  # noqa: BLE001 - handed to whoever asked, who shows it
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+            self._publish()
+
+    def _handle(self, batch: Batch) -> None:
+        if KIND_BY_NUMBER[batch.data[4]].ring is Ring.LIFECYCLE:
+            self._processes.apply(batch)
+        self._counts = [n + batch.counts[kind.number] for n, kind in zip(self._counts, KINDS, strict=True)]
+        last = batch.at(len(batch) - 1)
+        self._last_ns = max(self._last_ns, last.boot_ns)
+        self._book.note_loss(self._last_ns, sum(self._source.lost().values()))
+        for verdict in self._registry.run(batch):
+            alert = self._book.add(verdict, batch.at(verdict.index))
+            if alert is not None:
+                self._tell(alert)
+        self._history.append(batch)
+        if self._listener:
+            self._listener.on_batch(batch)
+
+    def _tell(self, alert: Alert) -> None:
+        if self._session and not self._session.write(alert):
+            self._note("the session's disk does not take more: alerts are on the screen only")
+        if self._listener:
+            self._listener.on_alert(alert)
+
+    def _act(self, action: str, target: str, change: Callable[[], str]) -> str:
+        try:
+            said = change()
+        except Exception as error:
+            self._record_action(action, target, f"refused: {error}")
+            raise
+        self._record_action(action, target, said)
+        return said
+
+    def _record_action(self, action: str, target: str, detail: str) -> None:
+        self._note(detail)
+        if self._session:
+            self._session.act(action, target, detail)
+
+    def _note(self, notice: str) -> None:
+        if not self._notices or self._notices[-1] != notice:
+            self._notices.append(notice)
+
+    def _export(self, path: Path | None) -> str:
+        if self._session is None:
+            raise RuntimeError("this run keeps no session to export")
+        self._checkpoint()
+        target = path or self._session.path / f"export-{time.strftime('%H%M%S', time.gmtime())}.json"
+        self._session.act("export", str(target))
+        alerts = export_session(self._session.path, target)
+        return f"exported {alerts} alert{'' if alerts == 1 else 's'} to {target}"
+
+    def _event(self, record: Record) -> dict[str, Any]:
+        process = self._processes.find(record.tgid, record.leader_start)
+        event = event_dict(record, self._source.clock, process.image_at(record.boot_ns) if process else None)
+        event["detail"] = detail(event)
+        return event
+
+    # Views.
+
+    def _publish(self) -> None:
+        for alert in self._book.changed():
+            self._tell(alert)
+        for notice in self._registry.notices():
+            self._note(notice)
+            if self._session:
+                self._session.act("notice", "", notice)
+        self._snapshot = self._view()
+
+    def _view(self) -> Snapshot:
+        elapsed = time.monotonic() - self._began
+        events, lost = self._events_by_kind(), self._lost()
+        total = sum(events.values())
+        while len(self._rates) < min(int(elapsed), 60) or self._rates_behind(elapsed):
+            self._rates.append(total - self._second_total)
+            self._second_total = total
+            self._seconds_done = int(elapsed)
+        return Snapshot(
+            source=SourceView(self._source.name, self._source.live, self._source.ended(), self._problem),
+            elapsed=elapsed,
+            events=events,
+            total_events=total,
+            events_per_second=tuple(self._rates),
+            lost=lost,
+            total_lost=sum(sum(kinds.values()) for stage, kinds in lost.items() if stage != "history"),
+            rules=self._rules(),
+            alerts=self._book.newest(_SHOWN_ALERTS),
+            total_alerts=self._book.total,
+            cpu_percent=self._me.cpu_percent(),
+            rss_bytes=self._me.memory_info().rss,
+            session=str(self._session.path) if self._session else "",
+            notices=tuple(self._notices),
+        )
+
+    def _rules(self) -> tuple[RuleView, ...]:
+        return tuple(
+            msgspec.structs.replace(
+                view,
+                alerts=self._book.by_rule[view.id],
+                dropped_matches=view.dropped_matches + self._book.limited[view.id],
+            )
+            for view in self._registry.views()
+        )
+
+    def _events_by_kind(self) -> dict[str, int]:
+        return {kind.name: n for kind, n in zip(KINDS, self._counts, strict=True) if n}
+
+    def _lost(self) -> dict[str, dict[str, int]]:
+        journal = {"alert": self._session.lost} if self._session and self._session.lost else {}
+        return {"kernel": self._source.lost(), "ring": {}, "history": self._history.evicted(), "journal": journal}
+
+    def _summary(self) -> Summary:
+        times = self._me.cpu_times()
+        duration = time.monotonic() - self._began
+        return Summary(
+            events=self._events_by_kind(),
+            lost=self._lost(),
+            alerts=dict(self._book.by_rule),
+            rules=self._rules(),
+            duration=duration,
+            cpu_percent=100 * (times.user + times.system - self._cpu_began) / duration,
+            rss_bytes=self._me.memory_info().rss,
+        )
+
+    def _checkpoint(self) -> None:
+        if self._session:
+            self._session.write(self._summary())

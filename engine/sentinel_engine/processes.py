@@ -1,0 +1,176 @@
+"""The process table: who is whose child, and what each process was running at any moment.
+
+A process is (pid, start time), never a bare pid. Start times from /proc have the clock tick's
+granularity (10 ms), those from the kernel program are exact, so identity compares ticks.
+Programs are kept with the time since which they ran, because a record of the bulk ring may be
+looked at after a later exec of the same process was already applied.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from sentinel_engine.collector.source import BootProcess
+from sentinel_engine.describe import TextFields, rfc3339, split_argv
+from sentinel_engine.records import Batch, Clock, Record, decode
+from sentinel_engine.schema import KIND_BY_NAME
+from sentinel_engine.snapshot import ProcessEntry
+
+TICK_NS: Final = 10_000_000
+_MAX_DEPTH: Final = 64
+_MAX_IMAGES: Final = 16
+_EXEC, _FORK, _EXIT = (KIND_BY_NAME[name].number for name in ("exec", "fork", "exit"))
+# boot_ns, then tgid, ppid, leader_start, uid and the first two arguments.
+_HEAD: Final = struct.Struct("<8xQ12xI4xIQI52x2Q")
+
+
+@dataclass(slots=True)
+class Image:
+    """One program a process ran. ``since_ns`` is boot time; the record is decoded when asked for."""
+
+    since_ns: int
+    comm: bytes
+    exe: bytes
+    argv: tuple[bytes, ...]
+    cwd: bytes
+    tty: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Process:
+    """One process, alive or gone. ``parent`` is who started it, also after the kernel gave it to another."""
+
+    pid: int
+    start_ns: int
+    uid: int
+    parent: Process | None
+    images: list[Image] = field(default_factory=list)
+    exited_ns: int | None = None
+
+    def image_at(self, boot_ns: int) -> Image | None:
+        """What it ran at this time; the oldest known before that; None when nothing is known."""
+        for image in reversed(self.images):
+            if image.since_ns <= boot_ns:
+                return image
+        return self.images[0] if self.images else None
+
+
+class ProcessTable:
+    """Built from /proc once, then kept by exec, fork and exit records. Engine thread only.
+
+    ``max_exited``: how many processes that have gone are kept for later alerts, oldest out first.
+    """
+
+    def __init__(self, clock: Clock, boot: list[BootProcess], max_exited: int = 16384) -> None:
+        self._clock = clock
+        self._max_exited = max_exited
+        self._by_key: dict[tuple[int, int], Process] = {}
+        self._latest: dict[int, Process] = {}
+        self._exited: deque[Process] = deque()
+        for entry in sorted(boot, key=lambda entry: entry.start_ns):
+            self._add_boot(entry)
+        for entry in boot:
+            self._latest[entry.pid].parent = self._latest.get(entry.ppid) if entry.ppid != entry.pid else None
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def _add_boot(self, entry: BootProcess) -> None:
+        image = Image(0, entry.comm, entry.exe, entry.argv, entry.cwd, entry.tty)
+        self._insert(Process(entry.pid, entry.start_ns, entry.uid, None, [image]))
+
+    def _insert(self, process: Process) -> Process:
+        self._by_key[process.pid, process.start_ns // TICK_NS] = process
+        self._latest[process.pid] = process
+        return process
+
+    def apply(self, batch: Batch) -> None:
+        """Take the exec, fork and exit records of this batch of the lifecycle ring."""
+        data = batch.data
+        for offset in batch.offsets:
+            number = data[offset + 4]
+            if number == _EXEC:
+                self._exec(decode(data, offset))
+            elif number == _FORK:
+                self._fork(_HEAD.unpack_from(data, offset))
+            elif number == _EXIT:
+                self._exit(_HEAD.unpack_from(data, offset))
+
+    def of(self, record: Record) -> Process:
+        """The process a record is about; made from the record when the table has never heard of it."""
+        return self._known(record.tgid, record.leader_start, record.ppid, record.uid, record.comm)
+
+    def find(self, pid: int, start_ns: int) -> Process | None:
+        """The process with this identity, or None."""
+        return self._by_key.get((pid, start_ns // TICK_NS))
+
+    def _known(self, pid: int, start_ns: int, ppid: int, uid: int, comm: bytes) -> Process:
+        process = self._by_key.get((pid, start_ns // TICK_NS))
+        if process is not None:
+            return process
+        parent = self._latest.get(ppid) if ppid != pid else None
+        images = [Image(0, comm, b"", (), b"", b"")] if comm else []
+        return self._insert(Process(pid, start_ns, uid, parent, images))
+
+    def _exec(self, record: Record) -> None:
+        process = self.of(record)
+        process.uid = record.uid
+        exe, argv, cwd, tty = record.strings
+        process.images.append(Image(record.boot_ns, record.comm, exe, split_argv(argv), cwd, tty))
+        # A process that execs in a circle must not grow; the first image and the newest tell the story.
+        if len(process.images) > _MAX_IMAGES:
+            del process.images[1]
+
+    def _fork(self, head: tuple[int, ...]) -> None:
+        boot_ns, pid, ppid, start, uid, child, child_start = head
+        if (child, child_start // TICK_NS) in self._by_key:
+            return
+        parent = self._known(pid, start, ppid, uid, b"")
+        image = parent.image_at(boot_ns)
+        self._insert(Process(child, child_start, uid, parent, [image] if image else []))
+
+    def _exit(self, head: tuple[int, ...]) -> None:
+        boot_ns, pid, ppid, start, uid, _code, _signal = head
+        process = self._known(pid, start, ppid, uid, b"")
+        if process.exited_ns is not None:
+            return
+        process.exited_ns = boot_ns
+        self._exited.append(process)
+        if len(self._exited) > self._max_exited:
+            self._forget(self._exited.popleft())
+
+    def _forget(self, process: Process) -> None:
+        self._by_key.pop((process.pid, process.start_ns // TICK_NS), None)
+        if self._latest.get(process.pid) is process:
+            del self._latest[process.pid]
+        # A chain of daemons that each fork and exit must not keep every ancestor alive: skip the forgotten ones.
+        while process.parent is not None and self.find(process.parent.pid, process.parent.start_ns) is None:
+            process.parent = process.parent.parent
+
+    def tree(self, process: Process, boot_ns: int) -> tuple[ProcessEntry, ...]:
+        """Root … culprit, each as it was at this time."""
+        chain: list[Process] = []
+        at: Process | None = process
+        while at is not None and len(chain) < _MAX_DEPTH:
+            chain.append(at)
+            at = at.parent
+        return tuple(self._entry(one, boot_ns) for one in reversed(chain))
+
+    def _entry(self, process: Process, boot_ns: int) -> ProcessEntry:
+        image = process.image_at(boot_ns) or Image(0, b"", b"", (), b"", b"")
+        text = TextFields()
+        return ProcessEntry(
+            pid=process.pid,
+            start_time=rfc3339(self._clock.epoch_ns(process.start_ns)),
+            comm=text.one("comm", image.comm),
+            exe=text.one("exe", image.exe) if image.exe else None,
+            argv=tuple(text.many("argv", image.argv)),
+            uid=process.uid,
+            tty=text.one("tty", image.tty) if image.tty else None,
+            cwd=text.one("cwd", image.cwd) if image.cwd else None,
+            exited=rfc3339(self._clock.epoch_ns(process.exited_ns)) if process.exited_ns is not None else None,
+            raw_b64=text.twins,
+        )

@@ -1,0 +1,121 @@
+"""A recording: the raw batches of a session in one file, for the demo and for replay.
+
+Layout: the magic, then blocks of ``u32 stored, u32 raw`` and a zstd frame. The first block is
+the header (JSON: clock, kernel, the processes at the start); each other block is one batch; a
+block with no bytes ends the file, followed by one with the trailer (JSON: events lost by kind).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, TypeVar
+
+import msgspec
+import zstandard
+
+from sentinel_engine.collector.source import BootProcess
+from sentinel_engine.files import create_private
+from sentinel_engine.records import Batch
+
+MAGIC: Final = b"SNTLREC1"
+MAX_BLOCK: Final = 16 << 20
+_BLOCK: Final = struct.Struct("<II")
+_LEVEL: Final = 3
+T = TypeVar("T")
+
+
+class RecordingError(Exception):
+    """The file is no recording, or is damaged; the text is a sentence for people."""
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a replay needs beside the events."""
+
+    clock_offset_ns: int
+    kernel: str
+    hostname: str
+    processes: list[BootProcess]
+
+
+class Trailer(msgspec.Struct, frozen=True):
+    """Known only at the end."""
+
+    lost: dict[str, int]
+
+
+class RecordingWriter:
+    """Writes one recording. Raises OSError when the file exists or cannot be written."""
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self._file = create_private(path)
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self._file.write(MAGIC)
+        self._block(msgspec.json.encode(header))
+
+    def append(self, batch: Batch) -> None:
+        """Add this batch."""
+        self._block(batch.data)
+
+    def close(self, lost: dict[str, int]) -> None:
+        """Write the end mark and the trailer."""
+        self._file.write(_BLOCK.pack(0, 0))
+        self._block(msgspec.json.encode(Trailer(lost)))
+        self._file.close()
+
+    def _block(self, raw: bytes) -> None:
+        stored = self._compressor.compress(raw)
+        self._file.write(_BLOCK.pack(len(stored), len(raw)) + stored)
+
+
+class RecordingReader:
+    """Reads one recording. ``trailer`` is None until the end mark was reached, and stays so in one cut short."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._decompressor = zstandard.ZstdDecompressor()
+        self.trailer: Trailer | None = None
+        try:
+            self._file: BinaryIO = path.open("rb")
+        except OSError as error:
+            raise RecordingError(f"cannot read {path}: {error.strerror}") from error
+        if self._file.read(len(MAGIC)) != MAGIC:
+            raise RecordingError(f"{path} is not a sentinel-tui recording")
+        block = self._read()
+        self.header = self._json(block or b"", Header)
+
+    def batches(self) -> Iterator[bytes]:
+        """The records of each batch, back to back, in the order in which they were taken."""
+        while (raw := self._read()) is not None:
+            if not raw:
+                self.trailer = self._json(self._read() or b"", Trailer)
+                return
+            yield raw
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _json(self, raw: bytes, shape: type[T]) -> T:
+        try:
+            return msgspec.json.decode(raw, type=shape)
+        except msgspec.MsgspecError as error:
+            raise RecordingError(f"{self._path} is damaged: {error}") from error
+
+    def _read(self) -> bytes | None:
+        head = self._file.read(_BLOCK.size)
+        if len(head) < _BLOCK.size:
+            return None
+        stored, raw = _BLOCK.unpack(head)
+        if stored > MAX_BLOCK or raw > MAX_BLOCK:
+            raise RecordingError(f"{self._path} is damaged: a block of {max(stored, raw)} bytes")
+        if not stored:
+            return b""
+        frame = self._file.read(stored)
+        if len(frame) < stored:
+            return None
+        try:
+            return self._decompressor.decompress(frame, max_output_size=raw)
+        except zstandard.ZstdError as error:
+            raise RecordingError(f"{self._path} is damaged: {error}") from error

@@ -1,0 +1,228 @@
+"""The session on disk: a journal of alerts and actions, and the export document made from it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import platformdirs
+
+from sentinel_engine.files import atomic_file, create_private, private_folder
+from sentinel_engine.records import Clock
+from sentinel_engine.snapshot import Action, Alert, RuleView, Summary
+
+SCHEMA_VERSION: Final = 1
+JOURNAL: Final = "journal.jsonl"
+
+
+class SessionError(Exception):
+    """A session cannot be written or read; the text is a sentence for people."""
+
+
+class Host(msgspec.Struct, frozen=True):
+    """The host the events came from. ``clock_offset_ns``: wall time minus boot time."""
+
+    hostname: str
+    kernel: str
+    machine: str
+    distribution: str
+    boot_id: str
+    clock_offset_ns: int
+
+
+class SessionFacts(msgspec.Struct, frozen=True, tag="session", tag_field="type"):
+    """The journal's first line."""
+
+    id: str
+    started: str
+    version: str
+    source: str
+    host: Host
+    operator: str
+
+
+class ExportDocument(msgspec.Struct, frozen=True):
+    """One session as one JSON document. ``complete`` is false for a session that did not end in order."""
+
+    schema: int
+    host: Host
+    session: SessionFacts
+    rules: tuple[RuleView, ...]
+    alerts: tuple[Alert, ...]
+    actions: tuple[Action, ...]
+    summary: Summary | None
+    complete: bool
+
+
+class Ended(msgspec.Struct, frozen=True, tag="end", tag_field="type"):
+    """The journal's last line, when the session ended in order."""
+
+    time: str
+
+
+JournalLine = SessionFacts | Alert | Action | Summary | Ended
+
+
+def now() -> str:
+    """This moment, RFC 3339 with nanoseconds."""
+    nanoseconds = time.time_ns()
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09d}Z"
+
+
+def host_facts(clock: Clock) -> Host:
+    """This host, as the export names it."""
+    uname = os.uname()
+    try:
+        distribution = platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        distribution = ""
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    return Host(uname.nodename, uname.release, uname.machine, distribution, boot_id, clock.offset_ns)
+
+
+def operator() -> str:
+    """Who is at the keyboard: the user behind sudo, when there is one."""
+    return os.environ.get("SUDO_USER") or str(os.getuid())
+
+
+def default_root() -> Path:
+    """Where sessions live: /var/lib/sentinel-tui for root, the user's state folder otherwise."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/sentinel-tui")
+    return platformdirs.user_state_path("sentinel-tui")
+
+
+class Session:
+    """The journal of a running session: one JSON object a line, written before it is shown.
+
+    A line that cannot be written is counted in ``lost``; the session goes on.
+    """
+
+    def __init__(self, root: Path, source: str, version: str, host: Host) -> None:
+        self.id = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{os.getpid()}"
+        self.path = root / self.id
+        self.lost = 0
+        self._encoder = msgspec.json.Encoder()
+        try:
+            private_folder(root)
+            private_folder(self.path)
+            self._file = create_private(self.path / JOURNAL)
+            self._file.write(self._line(SessionFacts(self.id, now(), version, source, host, operator())))
+        except OSError as error:
+            raise SessionError(
+                f"cannot write the session folder {root}: {error.strerror}; name another with --session-dir"
+            ) from error
+
+    def _line(self, entry: JournalLine) -> bytes:
+        return self._encoder.encode(entry) + b"\n"
+
+    def write(self, entry: JournalLine) -> bool:
+        """Append this entry; False, and counted, when the disk does not take it."""
+        try:
+            self._file.write(self._line(entry))
+        except OSError:
+            self.lost += 1
+            return False
+        return True
+
+    def act(self, action: str, target: str = "", detail: str = "") -> None:
+        """Append what the operator did."""
+        self.write(Action(now(), action, target, detail, operator()))
+
+    def close(self) -> None:
+        """Mark the session as ended in order."""
+        self.write(Ended(now()))
+        self._file.close()
+
+
+def read_session(path: Path) -> ExportDocument:
+    """The export document of a session folder.
+
+    Raises SessionError when it is no session; a line that was cut short at the end is left out and the
+    document says that it is not complete.
+    """
+    try:
+        lines = (path / JOURNAL).read_bytes().split(b"\n")
+    except OSError as error:
+        raise SessionError(f"cannot read the session {path}: {error.strerror}") from error
+    decoder = msgspec.json.Decoder(JournalLine)
+    facts: SessionFacts | None = None
+    alerts: dict[str, Alert] = {}
+    actions: list[Action] = []
+    summary: Summary | None = None
+    complete = False
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            entry = decoder.decode(line)
+        except msgspec.MsgspecError as error:
+            raise SessionError(f"{path / JOURNAL} is damaged at line {number}: {error}") from error
+        match entry:
+            case SessionFacts():
+                facts = entry
+            case Alert():
+                alerts[entry.id] = entry
+            case Action():
+                actions.append(entry)
+            case Summary():
+                summary = entry
+            case Ended():
+                complete = True
+    if facts is None:
+        raise SessionError(f"{path} holds no session")
+    rules = summary.rules if summary else ()
+    return ExportDocument(
+        SCHEMA_VERSION, facts.host, facts, rules, tuple(alerts.values()), tuple(actions), summary,
+        complete and not lines[-1],
+    )  # fmt: skip
+
+
+def list_sessions(root: Path) -> list[Path]:
+    """The session folders below this root, oldest first."""
+    if not root.is_dir():
+        return []
+    return sorted(folder for folder in root.iterdir() if (folder / JOURNAL).is_file())
+
+
+def find_session(name: str, root: Path) -> Path:
+    """The folder of a session given by path or id. Raises SessionError, naming the newest ones there are."""
+    for candidate in (root / name, Path(name)):
+        if (candidate / JOURNAL).is_file():
+            return candidate
+    known = ", ".join(one.name for one in list_sessions(root)[-3:]) or "none"
+    raise SessionError(f"there is no session {name} here; the newest in {root}: {known}")
+
+
+def encode_document(document: ExportDocument) -> bytes:
+    """The document as indented JSON, checked once more against its own shape."""
+    encoded = msgspec.json.encode(document)
+    msgspec.json.decode(encoded, type=ExportDocument)
+    return msgspec.json.format(encoded, indent=2) + b"\n"
+
+
+def export_session(session: Path, output: Path, *, force: bool = False) -> int:
+    """Write the export document, whole or not at all; returns the number of alerts.
+
+    Raises SessionError: not readable, not writable, or the name is taken and ``force`` is not given.
+    """
+    document = read_session(session)
+    try:
+        with atomic_file(output, force=force) as file:
+            file.write(encode_document(document))
+    except FileExistsError as error:
+        raise SessionError(f"{output} exists; choose another name, or --force to replace it") from error
+    except OSError as error:
+        raise SessionError(f"cannot write {output}: {error.strerror}") from error
+    return len(document.alerts)
+
+
+def json_schema() -> bytes:
+    """The JSON Schema of the export document, as shipped in ``export.schema.json``."""
+    schema = msgspec.json.schema(ExportDocument)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "sentinel-tui export document"
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"

@@ -26,6 +26,7 @@ from sentinel_engine.describe import detail, event_dict
 from sentinel_engine.history import History
 from sentinel_engine.match.plain import Filter
 from sentinel_engine.processes import ProcessTable
+from sentinel_engine.recording import RecordingWriter
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.schema import KIND_BY_NUMBER, KINDS, Ring
@@ -46,35 +47,61 @@ _STACK_BYTES: Final = 4 << 20
 class Listener(Protocol):
     """A front end that wants each batch and alert at once. Called from the engine thread."""
 
-    def on_batch(self, batch: Batch) -> None:
-        """A batch was taken from the source."""
+    def on_batch(self, batch: Batch, event_of: Callable[[Record], dict[str, Any]]) -> None:
+        """A batch was taken from the source; ``event_of`` makes a record's event object."""
 
     def on_alert(self, alert: Alert) -> None:
         """An alert is in the journal: a new one, or one whose count has grown."""
+
+
+class _Rate:
+    """Events in each of the last 60 seconds, oldest first."""
+
+    def __init__(self) -> None:
+        self.counts: deque[int] = deque(maxlen=60)
+        self._second = 0
+        self._total = 0
+
+    def note(self, second: int, total: int) -> None:
+        """Tell the running second and the number of events until now."""
+        # Seconds that passed without a view share what came in them; the last one gets the rest.
+        passed = second - self._second
+        for left in range(passed, 0, -1):
+            share = (total - self._total) // left
+            self.counts.append(share)
+            self._total += share
+        self._second = second
 
 
 class Pipeline:
     """A running session over one source. Create it, ``start`` it, ``close`` it once."""
 
     def __init__(
-        self, source: Source, registry: Registry, session: Session | None = None, listener: Listener | None = None
+        self,
+        source: Source,
+        registry: Registry,
+        session: Session | None = None,
+        listener: Listener | None = None,
+        recorder: RecordingWriter | None = None,
     ) -> None:
         self._source = source
         self._registry = registry
         self._session = session
         self._listener = listener
+        self._recorder = recorder
         self._processes = ProcessTable(source.clock, source.processes)
         self._book = AlertBook(source.clock, self._processes)
         self._history = History()
         self._inbox: queue.Queue[Batch] = queue.Queue(_QUEUE_BATCHES)
         self._commands: deque[tuple[Callable[[], str], Future[str]]] = deque()
         self._counts = [0] * len(KINDS)
-        self._rates: deque[int] = deque(maxlen=60)
-        self._second_total = 0
+        self._rate = _Rate()
         self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
         self._problem = ""
         self._me = psutil.Process()
         self._began = time.monotonic()
+        self._cpu_began = sum(self._me.cpu_times()[:2])
+        self._closed: Summary | None = None
         self._stopping = threading.Event()
         self._drained = threading.Event()
         self._last_ns = 0
@@ -101,7 +128,10 @@ class Pipeline:
 
     def events(self, where: Filter | None, limit: int, before: int | None = None) -> list[dict[str, Any]]:
         """The newest ``limit`` event objects that match, oldest first, each with its ``detail`` line."""
-        return self._history.tail(self._event, where, limit, before)
+        events = self._history.tail(self._event, where, limit, before)
+        for event in events:
+            event["detail"] = detail(event)
+        return events
 
     def set_enabled(self, rule_id: str, enabled: bool) -> Future[str]:
         """Switch a rule on or off between two batches; the result is one sentence."""
@@ -125,19 +155,23 @@ class Pipeline:
         return self._drained.is_set()
 
     def close(self) -> Summary:
-        """Stop collecting, handle what was taken, write the summary. Returns it."""
+        """Stop collecting, handle what was taken, write the summary. Returns it; the same one when called again."""
+        if self._closed is not None:
+            return self._closed
         self._stopping.set()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
-        self._source.close()
         self._publish()
+        if self._recorder:
+            self._recorder.close(self._source.lost())
         self._checkpoint()
-        summary = self._summary()
+        self._closed = self._summary()
         if self._session:
             self._session.close()
         self._registry.close()
-        return summary
+        self._source.close()
+        return self._closed
 
     def _submit(self, command: Callable[[], str]) -> Future[str]:
         future: Future[str] = Future()
@@ -154,18 +188,9 @@ class Pipeline:
                 self._problem = f"the event source stopped: {error}"
                 break
             for batch in batches:
-                self._put(batch)
+                self._inbox.put(batch)
             if not batches and self._source.ended():
                 break
-        self._inbox_closed = True
-
-    def _put(self, batch: Batch) -> None:
-        while True:
-            try:
-                self._inbox.put(batch, timeout=0.1)
-            except queue.Full:
-                continue
-            return
 
     # The engine thread: from here on everything is its own.
 
@@ -203,16 +228,30 @@ class Pipeline:
         if KIND_BY_NUMBER[batch.data[4]].ring is Ring.LIFECYCLE:
             self._processes.apply(batch)
         self._counts = [n + batch.counts[kind.number] for n, kind in zip(self._counts, KINDS, strict=True)]
-        last = batch.at(len(batch) - 1)
-        self._last_ns = max(self._last_ns, last.boot_ns)
-        self._book.note_loss(self._last_ns, sum(self._source.lost().values()))
-        for verdict in self._registry.run(batch):
+        self._last_ns = max(self._last_ns, batch.at(len(batch) - 1).boot_ns)
+        verdicts = self._registry.run(batch)
+        if verdicts:
+            self._note_loss()
+        for verdict in verdicts:
             alert = self._book.add(verdict, batch.at(verdict.index))
             if alert is not None:
                 self._tell(alert)
         self._history.append(batch)
+        self._record(batch)
         if self._listener:
-            self._listener.on_batch(batch)
+            self._listener.on_batch(batch, self._event)
+
+    def _record(self, batch: Batch) -> None:
+        if self._recorder is None:
+            return
+        try:
+            self._recorder.append(batch)
+        except OSError as error:
+            self._recorder = None
+            self._note(f"the recording ends here: {error.strerror}")
+
+    def _note_loss(self) -> None:
+        self._book.note_loss(self._last_ns, sum(self._source.lost().values()))
 
     def _tell(self, alert: Alert) -> None:
         if self._session and not self._session.write(alert):
@@ -249,13 +288,12 @@ class Pipeline:
 
     def _event(self, record: Record) -> dict[str, Any]:
         process = self._processes.find(record.tgid, record.leader_start)
-        event = event_dict(record, self._source.clock, process.image_at(record.boot_ns) if process else None)
-        event["detail"] = detail(event)
-        return event
+        return event_dict(record, self._source.clock, process.image_at(record.boot_ns) if process else None)
 
     # Views.
 
     def _publish(self) -> None:
+        self._note_loss()
         for alert in self._book.changed():
             self._tell(alert)
         for notice in self._registry.notices():
@@ -268,16 +306,13 @@ class Pipeline:
         elapsed = time.monotonic() - self._began
         events, lost = self._events_by_kind(), self._lost()
         total = sum(events.values())
-        while len(self._rates) < min(int(elapsed), 60) or self._rates_behind(elapsed):
-            self._rates.append(total - self._second_total)
-            self._second_total = total
-            self._seconds_done = int(elapsed)
+        self._rate.note(int(elapsed), total)
         return Snapshot(
             source=SourceView(self._source.name, self._source.live, self._source.ended(), self._problem),
             elapsed=elapsed,
             events=events,
             total_events=total,
-            events_per_second=tuple(self._rates),
+            events_per_second=tuple(self._rate.counts),
             lost=lost,
             total_lost=sum(sum(kinds.values()) for stage, kinds in lost.items() if stage != "history"),
             rules=self._rules(),
@@ -307,7 +342,6 @@ class Pipeline:
         return {"kernel": self._source.lost(), "ring": {}, "history": self._history.evicted(), "journal": journal}
 
     def _summary(self) -> Summary:
-        times = self._me.cpu_times()
         duration = time.monotonic() - self._began
         return Summary(
             events=self._events_by_kind(),
@@ -315,7 +349,7 @@ class Pipeline:
             alerts=dict(self._book.by_rule),
             rules=self._rules(),
             duration=duration,
-            cpu_percent=100 * (times.user + times.system - self._cpu_began) / duration,
+            cpu_percent=100 * (sum(self._me.cpu_times()[:2]) - self._cpu_began) / duration,
             rss_bytes=self._me.memory_info().rss,
         )
 

@@ -1,0 +1,70 @@
+"""Options from the command line and the config file, as one value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sentinel_engine.resources import data_dir
+from sentinel_engine.session import default_root
+
+
+class ConfigError(Exception):
+    """The config file cannot be used; the text is a sentence for people."""
+
+
+class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of a config file; each is the default of the option of the same name."""
+
+    rules: list[str] = []
+    builtin_rules: bool = True
+    session_dir: str | None = None
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What was asked for, whichever way."""
+
+    rules: tuple[Path, ...] = ()
+    builtin_rules: bool = True
+    session_dir: Path | None = None
+
+    def rule_folders(self) -> list[tuple[Path, bool]]:
+        """Each rule folder, and whether it is the built-in pack."""
+        builtin = [(data_dir("rules"), True)] if self.builtin_rules else []
+        return [*builtin, *((folder, False) for folder in self.rules)]
+
+    def session_root(self) -> Path:
+        """The folder that sessions are kept in."""
+        return self.session_dir or default_root()
+
+
+def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
+    """The options of one command over those given before it, over the config file's.
+
+    Raises ConfigError when the file cannot be read or has a key or value that is not known.
+    """
+    base = outer or Options()
+    if given["config"] is not None:
+        file = _read(given["config"])
+        base = Options(
+            base.rules + tuple(Path(rule).expanduser() for rule in file.rules),
+            base.builtin_rules and file.builtin_rules,
+            base.session_dir or (Path(file.session_dir).expanduser() if file.session_dir else None),
+        )
+    return Options(
+        base.rules + tuple(given["rules"]),
+        base.builtin_rules and not given["no_builtin_rules"],
+        given["session_dir"] or base.session_dir,
+    )
+
+
+def _read(path: Path) -> ConfigFile:
+    try:
+        return msgspec.yaml.decode(path.read_bytes() or b"{}", type=ConfigFile)
+    except OSError as error:
+        raise ConfigError(f"cannot read the config file {path}: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"the config file {path} is wrong: {reason}") from error

@@ -1,0 +1,110 @@
+"""Trees from exec, fork and exit records, as they were at the time of an event."""
+
+from __future__ import annotations
+
+
+from sentinel_engine.collector.source import BootProcess
+from sentinel_engine.processes import ProcessTable
+from sentinel_engine.records import Clock, batch_of, decode, encode
+from sentinel_engine.schema import KIND_BY_NAME
+
+S = 1_000_000_000
+CLOCK = Clock(0)
+INIT = BootProcess(1, 0, 0, b"systemd", b"/sbin/init", (b"/sbin/init",), b"/", 0, b"")
+SHELL = BootProcess(100, 1, 5 * S, b"bash", b"/bin/bash", (b"-bash",), b"/root", 0, b"pts/0")
+
+
+def _fork(parent: int, child: int, at: int, start: int = 5 * S) -> bytes:
+    return encode(KIND_BY_NAME["fork"], tgid=parent, leader_start=start, boot_ns=at, args=(child, at))
+
+
+def _exec(pid: int, at: int, started: int, argv: bytes, ppid: int = 100) -> bytes:
+    strings = (b"/usr/bin/" + argv.split(b"\0")[0], argv, b"/tmp", b"pts/0")
+    return encode(
+        KIND_BY_NAME["exec"], tgid=pid, ppid=ppid, leader_start=started, boot_ns=at, comm=argv.split(b"\0")[0],
+        strings=strings,
+    )  # fmt: skip
+
+
+def _exit(pid: int, at: int, started: int) -> bytes:
+    return encode(KIND_BY_NAME["exit"], tgid=pid, leader_start=started, boot_ns=at)
+
+
+def _open(pid: int, at: int, started: int) -> bytes:
+    return encode(KIND_BY_NAME["open"], tgid=pid, ppid=100, leader_start=started, boot_ns=at, comm=b"x")
+
+
+def _argv0(table: ProcessTable, raw: bytes) -> list[str]:
+    record = decode(raw)
+    return [entry.argv[0] if entry.argv else entry.comm for entry in table.tree(table.of(record), record.boot_ns)]
+
+
+def test_a_tree_runs_from_the_root_to_the_culprit() -> None:
+    table = ProcessTable(CLOCK, [SHELL, INIT])
+    table.apply(batch_of([_fork(100, 200, 10 * S), _exec(200, 11 * S, 10 * S, b"cat\0/etc/shadow\0")]))
+    assert _argv0(table, _open(200, 12 * S, 10 * S)) == ["/sbin/init", "-bash", "cat"]
+
+
+def test_a_process_that_has_gone_keeps_its_tree_and_says_so() -> None:
+    table = ProcessTable(CLOCK, [INIT, SHELL])
+    table.apply(
+        batch_of([_fork(100, 200, 10 * S), _exec(200, 11 * S, 10 * S, b"cat\0"), _exit(200, 13 * S, 10 * S)])
+    )
+    record = decode(_open(200, 12 * S, 10 * S))
+    last = table.tree(table.of(record), record.boot_ns)[-1]
+    assert last.argv == ("cat",)
+    assert last.exited == "1970-01-01T00:00:13.000000000Z"
+
+
+def test_the_program_is_the_one_of_the_events_time() -> None:
+    table = ProcessTable(CLOCK, [INIT, SHELL])
+    table.apply(
+        batch_of([
+            _fork(100, 200, 10 * S), _exec(200, 11 * S, 10 * S, b"sh\0"), _exec(200, 14 * S, 10 * S, b"cat\0"),
+        ])  # fmt: skip
+    )
+    assert _argv0(table, _open(200, 12 * S, 10 * S))[-1] == "sh"
+    assert _argv0(table, _open(200, 15 * S, 10 * S))[-1] == "cat"
+    assert _argv0(table, _open(200, 10 * S, 10 * S))[-1] == "-bash"
+
+
+def test_a_recycled_pid_is_another_process() -> None:
+    table = ProcessTable(CLOCK, [INIT, SHELL])
+    table.apply(batch_of([_fork(100, 200, 10 * S), _exit(200, 11 * S, 10 * S), _fork(100, 200, 20 * S)]))
+    first, second = table.find(200, 10 * S), table.find(200, 20 * S)
+    assert first is not None
+    assert second is not None
+    assert first is not second
+    assert (first.exited_ns, second.exited_ns) == (11 * S, None)
+
+
+def test_a_fork_seen_both_in_proc_and_in_the_ring_is_one_process() -> None:
+    # /proc gives the start in clock ticks, the kernel program to the nanosecond.
+    child = BootProcess(200, 100, 10 * S, b"sleep", b"/bin/sleep", (b"sleep",), b"/", 0, b"")
+    table = ProcessTable(CLOCK, [INIT, SHELL, child])
+    fork = encode(KIND_BY_NAME["fork"], tgid=100, leader_start=5 * S, boot_ns=10 * S, args=(200, 10 * S + 3_456_789))
+    table.apply(batch_of([fork]))
+    assert len(table) == 3
+    assert _argv0(table, _open(200, 11 * S, 10 * S + 3_456_789)) == ["/sbin/init", "-bash", "sleep"]
+
+
+def test_an_unknown_process_is_made_from_its_record() -> None:
+    table = ProcessTable(CLOCK, [INIT, SHELL])
+    assert _argv0(table, _open(300, 12 * S, 11 * S)) == ["/sbin/init", "-bash", "x"]
+
+
+def test_memory_is_bounded_under_a_chain_of_daemons_that_fork_and_exit() -> None:
+    table = ProcessTable(CLOCK, [INIT, SHELL], max_exited=10)
+    seen = []
+    previous, started = 100, 5 * S
+    for n in range(200):
+        at = (10 + n) * S
+        table.apply(batch_of([_fork(previous, 1000 + n, at, started), _exit(previous, at + 1, started)]))
+        previous, started = 1000 + n, at
+        process = table.find(previous, started)
+        assert process is not None
+        seen.append(process)
+    depth = len(table.tree(seen[-1], 500 * S))
+    assert len(table) <= 13
+    assert 2 <= depth <= 14
+    assert table.tree(seen[-1], 500 * S)[0].pid == 1

@@ -1,0 +1,124 @@
+"""The stream's filter: words that are AND-ed, each a substring, ``field=value`` or ``field!=value``."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KINDS
+
+MAX_FILTER: Final = 1024
+_COMMON: Final = (
+    "seq", "time", "kind", "pid", "tid", "ppid", "uid", "euid", "gid", "loginuid", "comm", "exe", "argv", "cwd",
+    "ret", "cgroup", "mntns", "pidns", "cpu", "cpu_seq", "marks",
+)  # fmt: skip
+_MASKS: Final = dict.fromkeys(_COMMON, ALL_KINDS) | {
+    name: sum(kind.bit for kind in KINDS if name in kind.args + kind.strings)
+    for name in {slot for kind in KINDS for slot in kind.args + kind.strings} - set(_COMMON)
+}
+# What a bare word is looked for in; ``kind`` only as a whole word, or "exec" would find every exec_failed.
+_TEXT_FIELDS: Final = ("comm", "exe", "argv", "path", "new_path", "addr", "name", "source")
+# Fields whose text is in the record's bytes just as it is shown; exe, argv and cwd come from the process table too.
+_RAW_FIELDS: Final = frozenset({"comm", "path", "new_path", "name", "source", "fstype", "params"})
+_WORD: Final = re.compile(r'\s*(?:(?P<field>[A-Za-z]\w*)\s*(?P<op>!?=)\s*)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]+))')
+_HALF: Final = re.compile(r"[A-Za-z]\w*\s*!?=\s*$")
+
+_Test = Callable[[dict[str, Any]], bool]
+
+
+class FilterError(ValueError):
+    """A filter that cannot be understood: one sentence, and the ``position`` of what is wrong."""
+
+    def __init__(self, sentence: str, position: int) -> None:
+        super().__init__(sentence)
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A parsed filter.
+
+    ``mask``: the kinds that can match. ``needle``: bytes that each matching record contains, None when unknown.
+    """
+
+    text: str
+    mask: int
+    needle: bytes | None
+    tests: tuple[_Test, ...]
+
+    def accepts(self, event: dict[str, Any]) -> bool:
+        """Whether this event object matches every word."""
+        return all(test(event) for test in self.tests)
+
+
+def parse(text: str) -> Filter:
+    """Understand a filter; an empty one matches everything. Raises FilterError."""
+    if len(text) > MAX_FILTER:
+        raise FilterError(f"a filter has at most {MAX_FILTER} characters", MAX_FILTER)
+    mask, needles, tests = ALL_KINDS, [], []
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        word = _WORD.match(text, at, end)
+        if word is None:
+            raise _broken(text[at:end], at)
+        at = word.end()
+        value = word["bare"] if word["quoted"] is None else word["quoted"]
+        if word["field"] is None:
+            tests.append(_contains(value))
+            continue
+        name, equal = word["field"].lower(), word["op"] == "="
+        _check(name, value, word.start("field"))
+        mask &= _kinds(name, value, equal)
+        tests.append(_compare(name, value, equal))
+        # A backslash may stand for a byte that is not UTF-8, so such text is not the record's own bytes.
+        if equal and name in _RAW_FIELDS and value and "\\" not in value:
+            needles.append(value.encode("utf-8", "surrogatepass"))
+    return Filter(text.strip(), mask, max(needles, key=len, default=None), tuple(tests))
+
+
+def _broken(rest: str, at: int) -> FilterError:
+    at += len(rest) - len(rest.lstrip())
+    if _HALF.match(rest.lstrip()):
+        return FilterError(f"a value is missing after {rest.strip()}", at + len(rest.strip()))
+    return FilterError("a quote is opened and not closed", at)
+
+
+def _check(name: str, value: str, at: int) -> None:
+    if name not in _MASKS:
+        near = difflib.get_close_matches(name, _MASKS, 3) or ["kind", "pid", "comm", "path"]
+        raise FilterError(f"no event has a field {name}; near: {', '.join(near)}", at)
+    if name == "kind" and value not in KIND_BY_NAME:
+        near = difflib.get_close_matches(value, KIND_BY_NAME, 3) or list(KIND_BY_NAME)[:5]
+        raise FilterError(f"there is no kind {value}; near: {', '.join(near)}", at)
+
+
+def _kinds(name: str, value: str, equal: bool) -> int:
+    if name == "kind":
+        bit = KIND_BY_NAME[value].bit
+        return bit if equal else ALL_KINDS & ~bit
+    # An event without the field differs from any value.
+    return _MASKS[name] if equal else ALL_KINDS
+
+
+def _compare(name: str, value: str, equal: bool) -> _Test:
+    def test(event: dict[str, Any]) -> bool:
+        found = event.get(name)
+        same = value in found if isinstance(found, list) else found is not None and str(found) == value
+        return same is equal
+
+    return test
+
+
+def _contains(word: str) -> _Test:
+    word = word.casefold()
+
+    def test(event: dict[str, Any]) -> bool:
+        if event["kind"] == word:
+            return True
+        found = (event.get(name, "") for name in _TEXT_FIELDS)
+        return any(word in (" ".join(one) if isinstance(one, list) else str(one)).casefold() for one in found)
+
+    return test

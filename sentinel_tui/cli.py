@@ -224,6 +224,7 @@ def headless(source: Source, options: Options, printer: Watch, limits: Limits) -
         signal.signal(number, lambda number, _frame: caught.append(number))
     recorder = _recorder(limits.record, source) if limits.record else None
     with running(source, options, printer, recorder) as pipeline:
+        click.echo(f"watching {source.name}; ctrl+c ends; session: {pipeline.snapshot().session}", err=True)
         deadline = time.monotonic() + (limits.duration or float("inf"))
         while not (caught or printer.broken.is_set() or pipeline.finished()) and time.monotonic() < deadline:
             # Signals end this wait at once only on the main thread's next bytecode: keep it short.

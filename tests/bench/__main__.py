@@ -1,0 +1,29 @@
+"""`make bench`: the figures of this host, each beside its target, measured in one run."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+MODULES = ("tests.bench.bench_rules", "tests.bench.bench_collector")
+
+
+def main() -> int:
+    """Print every module's rows; 1 when a figure misses its target."""
+    missed = 0
+    for name in MODULES:
+        for row in importlib.import_module(name).rows():
+            missed += not _print(row)
+    return 1 if missed else 0
+
+
+def _print(row: dict[str, Any]) -> bool:
+    target = row.get("target")
+    ok = target is None or (row["value"] >= target if row.get("at_least") else row["value"] <= target)
+    sign = "" if target is None else f"{'>=' if row.get('at_least') else '<='} {target:g} {row['unit']}"
+    print(f"{row['name']:<58} {row['value']:>10.4g} {row['unit']:<8} {sign:<16} {'' if ok else 'MISSED '}{row.get('note', '')}")  # noqa: E501, T201
+    return ok
+
+
+sys.exit(main())

@@ -1,0 +1,31 @@
+"""Runs the installed command as a user would, also on a host that lacks something."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+COMMAND = str(Path(sys.executable).with_name("sentinel-tui"))
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run() -> Run:
+    """``run(*arguments, under=prefix)``: the command's result, after at most 60 s."""
+
+    def start(*arguments: str | Path, under: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*under, COMMAND, *map(str, arguments)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    return start
+
+
+def in_mounts(*mounts: str) -> tuple[str, ...]:
+    """A prefix that runs a command in a mount namespace of its own, after these mount commands."""
+    return ("unshare", "-m", "sh", "-ec", "; ".join([*mounts, 'exec "$@"']), "sh")

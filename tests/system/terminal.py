@@ -1,0 +1,56 @@
+"""A real terminal to drive the console in: one tmux server of its own per test."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+class Terminal:
+    """Runs one command in tmux at a given size; types keys and reads the screen."""
+
+    def __init__(self, folder: Path, command: list[str], width: int = 120, height: int = 40) -> None:
+        self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
+        self.exit_code = folder / "exit-code"
+        line = f"{shlex.join(command)} 2>{folder / 'stderr'}; echo $? >{self.exit_code}; exec sleep 30"
+        environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        subprocess.run(
+            [*self._tmux, "-u", "new-session", "-d", "-x", str(width), "-y", str(height), line],
+            check=True, env=environment,
+        )  # fmt: skip
+
+    def screen(self) -> str:
+        """What is on the screen now."""
+        return subprocess.run(
+            [*self._tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True
+        ).stdout
+
+    def type(self, *keys: str) -> None:
+        """Press keys, by tmux's names (``Enter``, ``Escape``, ``Tab``, ``Space``)."""
+        subprocess.run([*self._tmux, "send-keys", *keys], check=True)
+
+    def resize(self, width: int, height: int) -> None:
+        """Change the size of the window."""
+        subprocess.run([*self._tmux, "resize-window", "-x", str(width), "-y", str(height)], check=True)
+
+    def until(self, what: str, seen: Callable[[str], bool], seconds: float = 20) -> str:
+        """The first screen for which ``seen`` holds. Fails with the last screen when the time is over."""
+        deadline = time.monotonic() + seconds
+        while True:
+            screen = self.screen()
+            if seen(screen):
+                return screen
+            assert time.monotonic() < deadline, f"not seen within {seconds} s: {what}\n{screen}"
+            time.sleep(0.05)  # between two looks at a terminal there is no event to wait for
+
+    def until_text(self, text: str, seconds: float = 20) -> str:
+        """The first screen that shows this text."""
+        return self.until(text, lambda screen: text in screen, seconds)
+
+    def close(self) -> None:
+        """End the command and the tmux server."""
+        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)

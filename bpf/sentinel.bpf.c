@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The kernel side of sentinel-tui: turns what processes do into the records of events.h.
+//
+// Raw tracepoints only. sys_exit looks the call up in a table and tail-calls its kind's handler;
+// everything else is sched_process_{exec,fork,exit}. Kernel structs are reached through
+// OFF_<struct>__<member> byte offsets, which the loader takes from the running kernel's BTF.
+#define BPF_LICENSE Dual BSD/GPL
+#include <linux/types.h>
+#include "events.h"
+
+#define __always_inline inline __attribute__((always_inline))
+#define COMPONENTS 64	 // a deeper path keeps its last 64 names and is flagged truncated
+#define NAME_SIZE 256	 // NAME_MAX and room for a mask
+#define RECORD_MASK (MAX_RECORD - 1)
+#define OWN_PROCESSES 4
+
+#define AT_FDCWD -100
+#define AT_REMOVEDIR 0x200
+#define AT_EMPTY_PATH 0x1000
+#define O_CREAT_FLAGS 01101 // what creat() means: O_WRONLY | O_CREAT | O_TRUNC
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define UNIX_PATH_MAX 108
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define EINPROGRESS 115
+#define TS_COMPAT 2
+#define PF_KTHREAD 0x00200000
+
+// Call and kind that one system call number stands for, in the native [0] and the 32-bit [1] table.
+struct call {
+	u16 id[2];
+	u16 kind[2];
+};
+
+struct config {
+	u64 mask;		 // kinds wanted
+	u64 wake;		 // bit per ring: wake the reader for each record
+	u32 own[OWN_PROCESSES];	 // processes that are ours, never reported
+};
+
+struct counters {
+	u64 emitted[KIND_SLOTS];
+	u64 dropped[KIND_SLOTS];
+	u64 filtered[KIND_SLOTS];
+	u64 seq[RINGS];
+};
+
+struct scratch {
+	u64 arg[6];
+	s64 ret;
+	u32 call;
+	u32 flags; // record flags so far
+	u32 end;   // bytes of the record in use
+	union {
+		struct event event;
+		u8 record[MAX_RECORD + MAX_PATH + NAME_SIZE];
+	};
+	u8 path[MAX_PATH + NAME_SIZE]; // a path being built, from its end
+};
+
+BPF_ARRAY(calls, struct call, CALL_SLOTS);
+BPF_ARRAY(config, struct config, 1);
+BPF_PERCPU_ARRAY(counters, struct counters, 1);
+BPF_PERCPU_ARRAY(scratch, struct scratch, 1);
+BPF_PROG_ARRAY(handlers, KIND_SLOTS);
+BPF_RINGBUF_OUTPUT(lifecycle, LIFECYCLE_PAGES);
+BPF_RINGBUF_OUTPUT(bulk, BULK_PAGES);
+
+#define GET(type, base, member)                                                                     \
+	({                                                                                          \
+		type _value = 0;                                                                    \
+		bpf_probe_read_kernel(&_value, sizeof(_value), (void *)((u64)(base) + OFF_##member)); \
+		_value;                                                                             \
+	})
+
+// ---- one record: begin, strings, emit ----------------------------------------------------------
+
+static __always_inline struct scratch *scratch_of_cpu(void)
+{
+	int zero = 0;
+	return scratch.lookup(&zero);
+}
+
+static __always_inline bool wanted(u32 kind)
+{
+	int zero = 0;
+	struct config *cfg = config.lookup(&zero);
+	if (!cfg)
+		return false;
+	if (!(cfg->mask >> (kind & 63) & 1)) {
+		struct counters *count = counters.lookup(&zero);
+		if (count)
+			count->filtered[kind & (KIND_SLOTS - 1)]++;
+		return false;
+	}
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	for (int i = 0; i < OWN_PROCESSES; i++)
+		if (cfg->own[i] == tgid)
+			return false;
+	return true;
+}
+
+static __always_inline u32 pid_namespace(void *task)
+{
+	void *pid = GET(void *, task, task_struct__thread_pid);
+	u32 level = GET(u32, pid, pid__level);
+	void *ns = GET(void *, pid + (u64)level * SIZE_upid, pid__numbers + OFF_upid__ns);
+	return GET(u32, ns, pid_namespace__ns__inum);
+}
+
+// Fills the header for the current task; strings are put after it.
+static __always_inline void begin(struct scratch *s, u32 kind)
+{
+	struct event *e = &s->event;
+	void *task = (void *)bpf_get_current_task();
+	void *leader = GET(void *, task, task_struct__group_leader);
+	void *parent = GET(void *, task, task_struct__real_parent);
+	void *cred = GET(void *, task, task_struct__cred);
+	void *mnt_ns = GET(void *, GET(void *, task, task_struct__nsproxy), nsproxy__mnt_ns);
+	u64 pid_tgid = bpf_get_current_pid_tgid();
+	u64 uid_gid = bpf_get_current_uid_gid();
+
+	e->kind = kind;
+	e->version = RECORD_VERSION;
+	e->boot_ns = bpf_ktime_get_boot_ns();
+	e->cpu = bpf_get_smp_processor_id();
+	e->tgid = pid_tgid >> 32;
+	e->tid = pid_tgid;
+	e->ppid = GET(u32, parent, task_struct__tgid);
+	e->leader_start = GET(u64, leader, task_struct__start_boottime);
+	e->uid = uid_gid;
+	e->euid = GET(u32, cred, cred__euid);
+	e->gid = uid_gid >> 32;
+#ifdef OFF_task_struct__loginuid
+	e->loginuid = GET(u32, task, task_struct__loginuid);
+#else
+	e->loginuid = -1;
+#endif
+	e->cgroup = bpf_get_current_cgroup_id();
+	e->mntns = GET(u32, mnt_ns, mnt_namespace__ns__inum);
+	e->pidns = pid_namespace(task);
+	e->ret = s->ret;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	__builtin_memset(e->a, 0, sizeof(e->a) + sizeof(e->slen));
+	s->end = HEADER_SIZE;
+}
+
+static __always_inline void emit(struct scratch *s)
+{
+	int zero = 0;
+	struct event *e = &s->event;
+	struct config *cfg = config.lookup(&zero);
+	struct counters *count = counters.lookup(&zero);
+	u32 end = s->end & RECORD_MASK;
+	u32 kind = e->kind & (KIND_SLOTS - 1);
+	u32 ring = BULK_KINDS >> kind & 1;
+	u32 len = (end + 7) & ~7u;
+	if (!cfg || !count || len > MAX_RECORD)
+		return;
+	__builtin_memset(s->record + end, 0, 8); // the padding
+	e->len = len;
+	e->flags = s->flags;
+	e->cpu_seq = ++count->seq[ring];
+	u64 flags = cfg->wake >> ring & 1 ? 0 : BPF_RB_NO_WAKEUP;
+	long failed = ring ? bulk.ringbuf_output(e, len, flags) : lifecycle.ringbuf_output(e, len, flags);
+	if (failed)
+		count->dropped[kind]++;
+	else
+		count->emitted[kind]++;
+}
+
+// Counts the bytes just written at the end of the record as part of this string.
+static __always_inline void keep(struct scratch *s, u32 slot, u32 size)
+{
+	u32 room = MAX_PATH - (s->event.slen[slot] & (2 * MAX_PATH - 1));
+	if (size > room) {
+		s->flags |= FLAG_TRUNCATED;
+		size = room;
+	}
+	s->event.slen[slot] += size;
+	s->end += size;
+}
+
+// A NUL-terminated string in user memory.
+static __always_inline void put_user(struct scratch *s, u32 slot, u64 from)
+{
+	long size = bpf_probe_read_user_str(s->record + (s->end & RECORD_MASK), MAX_PATH, (void *)from);
+	s->flags |= FLAG_USER_PTR;
+	if (size < 0)
+		s->flags |= FLAG_FAULT;
+	else if (size == MAX_PATH)
+		s->flags |= FLAG_TRUNCATED;
+	if (size > 1)
+		keep(s, slot, size - 1);
+}
+
+static __always_inline void put_bytes(struct scratch *s, u32 slot, const void *from, u32 size)
+{
+	if (size > MAX_PATH)
+		return;
+	if (bpf_probe_read_kernel(s->record + (s->end & RECORD_MASK), size, from))
+		s->flags |= FLAG_FAULT;
+	else
+		keep(s, slot, size);
+}
+
+// ---- real paths, from the kernel's own objects -------------------------------------------------
+
+struct place {
+	void *mnt, *dentry; // as struct path
+};
+
+// The absolute path of a file as its mount namespace has it. No string that user space could change is read.
+// A file that is in no folder (a memfd) is "/" and its name. Returns whether it is such a one.
+static __always_inline bool put_path(struct scratch *s, u32 slot, struct place at)
+{
+	struct {
+		void *parent;
+		u64 hash_len;
+		void *name;
+	} d;
+	u32 start = MAX_PATH;
+	bool loose = false, whole = false;
+	void *root = GET(void *, at.mnt, vfsmount__mnt_root);
+	if (!at.dentry)
+		return false;
+	for (int i = 0; i < COMPONENTS; i++) {
+		if (at.dentry == root) {
+			void *mount = at.mnt - OFF_mount__mnt;
+			void *parent = GET(void *, mount, mount__mnt_parent);
+			if (parent == mount || !parent) {
+				whole = true;
+				break;
+			}
+			at.dentry = GET(void *, mount, mount__mnt_mountpoint);
+			at.mnt = parent + OFF_mount__mnt;
+			root = GET(void *, at.mnt, vfsmount__mnt_root);
+			continue;
+		}
+		// d_parent and d_name are neighbours: one read for both.
+		if (bpf_probe_read_kernel(&d, sizeof(d), at.dentry + OFF_dentry__d_parent))
+			break;
+		u32 size = (d.hash_len >> 32) & (NAME_SIZE - 1);
+		if (start < size + 1)
+			break;
+		start = (start - size - 1) & (MAX_PATH - 1);
+		s->path[start] = '/';
+		bpf_probe_read_kernel(s->path + start + 1, size, d.name);
+		if (d.parent == at.dentry) {
+			loose = whole = true;
+			break;
+		}
+		at.dentry = d.parent;
+	}
+	if (!whole)
+		s->flags |= FLAG_TRUNCATED;
+	if (start == MAX_PATH) {
+		start--;
+		s->path[start] = '/';
+	}
+	put_bytes(s, slot, s->path + (start & (MAX_PATH - 1)), MAX_PATH - start);
+	return loose;
+}
+
+static __always_inline struct place place_of_file(void *file)
+{
+	struct place at = {};
+	bpf_probe_read_kernel(&at, sizeof(at), file + OFF_file__f_path);
+	return at;
+}
+
+static __always_inline struct place working_directory(void *task)
+{
+	struct place at = {};
+	void *fs = GET(void *, task, task_struct__fs);
+	bpf_probe_read_kernel(&at, sizeof(at), fs + OFF_fs_struct__pwd);
+	return at;
+}
+
+static __always_inline void *file_of(int fd)
+{
+	void *files = GET(void *, bpf_get_current_task(), task_struct__files);
+	void *table = GET(void *, files, files_struct__fdt);
+	if (fd < 0 || (u32)fd >= GET(u32, table, fdtable__max_fds))
+		return NULL;
+	void **slots = GET(void **, table, fdtable__fd);
+	void *file = NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), slots + (u32)fd);
+	return file;
+}
+
+// A path argument, made absolute: what it is relative to is walked in the kernel.
+static __always_inline void put_user_path(struct scratch *s, u32 slot, int dirfd, u64 from)
+{
+	char first = 0;
+	bpf_probe_read_user(&first, sizeof(first), (void *)from);
+	if (first != '/') {
+		void *task = (void *)bpf_get_current_task();
+		put_path(s, slot, dirfd == AT_FDCWD ? working_directory(task) : place_of_file(file_of(dirfd)));
+		if (first && s->event.slen[slot] > 1) {
+			s->record[s->end & RECORD_MASK] = '/';
+			keep(s, slot, 1);
+		}
+	}
+	put_user(s, slot, from);
+}
+
+// ---- sockets -----------------------------------------------------------------------------------
+
+static __always_inline void *sock_of(int fd)
+{
+	void *file = file_of(fd);
+	void *inode = GET(void *, file, file__f_inode);
+	if ((GET(u16, inode, inode__i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	return GET(void *, GET(void *, file, file__private_data), socket__sk);
+}
+
+// The other end of a connected socket, from the kernel's socket: family, port, address, local port.
+static __always_inline void put_peer(struct scratch *s, void *sk)
+{
+	struct event *e = &s->event;
+	u16 family = GET(u16, sk, sock_common__skc_family);
+	e->a[1] = family;
+	if (family != AF_INET && family != AF_INET6)
+		return;
+	e->a[2] = __builtin_bswap16(GET(u16, sk, sock_common__skc_dport));
+	e->a[3] = GET(u16, sk, sock_common__skc_num);
+	if (family == AF_INET)
+		put_bytes(s, 0, sk + OFF_sock_common__skc_daddr, 4);
+	else
+		put_bytes(s, 0, sk + OFF_sock_common__skc_v6_daddr, 16);
+}
+
+static __always_inline void put_user_bytes(struct scratch *s, u32 slot, u64 from, u32 size)
+{
+	s->flags |= FLAG_USER_PTR;
+	if (size > UNIX_PATH_MAX)
+		size = UNIX_PATH_MAX;
+	if (bpf_probe_read_user(s->record + (s->end & RECORD_MASK), size, (void *)from))
+		s->flags |= FLAG_FAULT;
+	else
+		keep(s, slot, size);
+}
+
+// A socket address argument: family, port, address. An abstract unix name keeps its leading NUL.
+static __always_inline void put_sockaddr(struct scratch *s, u64 from, u32 size)
+{
+	struct {
+		u16 family, port;
+	} head = {};
+	struct event *e = &s->event;
+	if (bpf_probe_read_user(&head, size < sizeof(head) ? sizeof(head.family) : sizeof(head), (void *)from))
+		s->flags |= FLAG_FAULT;
+	e->a[1] = head.family;
+	if (head.family == AF_INET) {
+		e->a[2] = __builtin_bswap16(head.port);
+		put_user_bytes(s, 0, from + 4, 4);
+	} else if (head.family == AF_INET6) {
+		e->a[2] = __builtin_bswap16(head.port);
+		put_user_bytes(s, 0, from + 8, 16);
+	} else if (head.family == AF_UNIX && size > 2) {
+		if (head.port & 0xff) // the first byte of the name
+			put_user(s, 0, from + 2);
+		else
+			put_user_bytes(s, 0, from + 2, size - 2);
+	}
+}
+
+// ---- processes ---------------------------------------------------------------------------------
+
+RAW_TRACEPOINT_PROBE(sched_process_exec)
+{
+	void *task = (void *)ctx->args[0];
+	struct scratch *s = scratch_of_cpu();
+	if (!s || !wanted(EVENT_EXEC))
+		return 0;
+	s->flags = s->ret = 0;
+	begin(s, EVENT_EXEC);
+
+	struct event *e = &s->event;
+	void *mm = GET(void *, task, task_struct__mm);
+	void *file = GET(void *, mm, mm_struct__exe_file);
+	void *inode = GET(void *, file, file__f_inode);
+	bool loose = put_path(s, 0, place_of_file(file));
+	if (GET(u32, inode, inode__i_nlink) == 0)
+		e->a[0] = loose ? EXE_DELETED | EXE_MEMFD : EXE_DELETED;
+	e->a[1] = GET(u64, inode, inode__i_ino);
+	e->a[2] = GET(u64, GET(void *, task, task_struct__cred), cred__cap_effective);
+	e->a[3] = GET(u32, ctx->args[2], linux_binprm__argc);
+
+	u64 from = GET(u64, mm, mm_struct__arg_start);
+	u64 size = GET(u64, mm, mm_struct__arg_end) - from;
+	if (size > MAX_ARGV) {
+		size = MAX_ARGV;
+		s->flags |= FLAG_TRUNCATED;
+	}
+	if (bpf_probe_read_user(s->record + (s->end & RECORD_MASK), size, (void *)from))
+		s->flags |= FLAG_FAULT;
+	else
+		keep(s, 1, size);
+
+	put_path(s, 2, working_directory(task));
+	void *tty = GET(void *, GET(void *, task, task_struct__signal), signal_struct__tty);
+	if (tty) {
+		long length = bpf_probe_read_kernel_str(s->record + (s->end & RECORD_MASK), 64, tty + OFF_tty_struct__name);
+		if (length > 1)
+			keep(s, 3, length - 1);
+	}
+	emit(s);
+	return 0;
+}
+
+RAW_TRACEPOINT_PROBE(sched_process_fork)
+{
+	void *child = (void *)ctx->args[1];
+	struct scratch *s = scratch_of_cpu();
+	u32 pid = GET(u32, child, task_struct__tgid);
+	if (GET(u32, child, task_struct__pid) != pid || !s || !wanted(EVENT_FORK))
+		return 0;
+	s->flags = s->ret = 0;
+	begin(s, EVENT_FORK);
+	s->event.a[0] = pid;
+	s->event.a[1] = GET(u64, child, task_struct__start_boottime);
+	emit(s);
+	return 0;
+}
+
+RAW_TRACEPOINT_PROBE(sched_process_exit)
+{
+	void *task = (void *)ctx->args[0];
+	struct scratch *s = scratch_of_cpu();
+	// The process is gone when its last thread is; an exec from another thread ends the leader only.
+	if (GET(u32, GET(void *, task, task_struct__signal), signal_struct__live) != 0 || !s || !wanted(EVENT_EXIT))
+		return 0;
+	s->flags = s->ret = 0;
+	begin(s, EVENT_EXIT);
+	u32 code = GET(u32, task, task_struct__exit_code);
+	s->event.a[0] = code >> 8 & 0xff;
+	s->event.a[1] = code & 0x7f;
+	emit(s);
+	return 0;
+}
+
+// ---- system calls ------------------------------------------------------------------------------
+
+#ifdef ARCH_x86_64
+static __always_inline u32 call_number(u64 regs)
+{
+	return GET(u64, regs, pt_regs__orig_ax);
+}
+
+static __always_inline bool is_compat(void)
+{
+	return GET(u32, bpf_get_current_task(), task_struct__thread_info__status) & TS_COMPAT;
+}
+
+static __always_inline void read_arguments(struct scratch *s, u64 from, bool compat)
+{
+	u64 regs[OFF_pt_regs__orig_ax / 8 + 1];
+	bpf_probe_read_kernel(regs, sizeof(regs), (void *)from);
+	if (compat) {
+		s->arg[0] = (u32)regs[OFF_pt_regs__bx / 8];
+		s->arg[1] = (u32)regs[OFF_pt_regs__cx / 8];
+		s->arg[2] = (u32)regs[OFF_pt_regs__dx / 8];
+		s->arg[3] = (u32)regs[OFF_pt_regs__si / 8];
+		s->arg[4] = (u32)regs[OFF_pt_regs__di / 8];
+		return;
+	}
+	s->arg[0] = regs[OFF_pt_regs__di / 8];
+	s->arg[1] = regs[OFF_pt_regs__si / 8];
+	s->arg[2] = regs[OFF_pt_regs__dx / 8];
+	s->arg[3] = regs[OFF_pt_regs__r10 / 8];
+	s->arg[4] = regs[OFF_pt_regs__r8 / 8];
+}
+#endif
+
+#ifdef ARCH_aarch64
+#define TIF_32BIT 22
+
+static __always_inline u32 call_number(u64 regs)
+{
+	return GET(u32, regs, pt_regs__syscallno);
+}
+
+static __always_inline bool is_compat(void)
+{
+	return GET(u64, bpf_get_current_task(), task_struct__thread_info__flags) >> TIF_32BIT & 1;
+}
+
+static __always_inline void read_arguments(struct scratch *s, u64 from, bool compat)
+{
+	u64 regs[5];
+	bpf_probe_read_kernel(regs, sizeof(regs), (void *)(from + OFF_pt_regs__regs));
+	s->arg[0] = GET(u64, from, pt_regs__orig_x0); // x0 holds the result by now
+	for (int i = 1; i < 5; i++)
+		s->arg[i] = regs[i];
+}
+#endif
+
+RAW_TRACEPOINT_PROBE(sys_exit)
+{
+	u32 number = call_number(ctx->args[0]);
+	struct call *call = calls.lookup(&number);
+	if (!call || !(call->id[0] | call->id[1]))
+		return 0;
+	u32 compat = is_compat();
+	u32 kind = call->kind[compat];
+	struct scratch *s = scratch_of_cpu();
+	if (!kind || !s || !wanted(kind))
+		return 0;
+	s->call = call->id[compat];
+	s->ret = ctx->args[1];
+	s->flags = compat ? FLAG_COMPAT : 0;
+	read_arguments(s, ctx->args[0], compat);
+	handlers.call(ctx, kind);
+	return 0;
+}
+
+int on_exec_failed(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s || s->ret >= 0)
+		return 0;
+	begin(s, EVENT_EXEC_FAILED);
+	if (s->call == CALL_execveat)
+		put_user_path(s, 0, s->arg[0], s->arg[1]);
+	else
+		put_user_path(s, 0, AT_FDCWD, s->arg[0]);
+	emit(s);
+	return 0;
+}
+
+int on_open(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	int dirfd = AT_FDCWD;
+	u64 path = s->arg[0], flags = s->arg[1], mode = s->arg[2];
+	if (s->call == CALL_openat || s->call == CALL_openat2 || s->call == CALL_open_by_handle_at) {
+		dirfd = s->arg[0];
+		path = s->arg[1];
+		flags = s->arg[2];
+		mode = s->arg[3];
+	}
+	if (s->call == CALL_openat2) {
+		u64 how[2] = {}; // flags and mode of struct open_how
+		bpf_probe_read_user(how, sizeof(how), (void *)s->arg[2]);
+		flags = how[0];
+		mode = how[1];
+	}
+	if (s->call == CALL_creat) {
+		mode = flags;
+		flags = O_CREAT_FLAGS;
+	}
+	begin(s, EVENT_OPEN);
+	s->event.a[0] = flags;
+	s->event.a[1] = mode;
+	if (s->ret >= 0) {
+		void *file = file_of(s->ret);
+		s->event.a[2] = GET(u64, GET(void *, file, file__f_inode), inode__i_ino);
+		put_path(s, 0, place_of_file(file));
+	} else if (s->call != CALL_open_by_handle_at) {
+		put_user_path(s, 0, dirfd, path);
+	}
+	emit(s);
+	return 0;
+}

@@ -1,0 +1,199 @@
+"""The live kernel as a source of batches."""
+
+from __future__ import annotations
+
+import os
+import platform
+import select
+import struct
+import threading
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from sentinel_engine.collector import preflight
+from sentinel_engine.collector.bootstrap import boot_processes
+from sentinel_engine.collector.framer import Framer
+from sentinel_engine.collector.loader import Loaded, load
+from sentinel_engine.collector.maps import Map, attach_raw_tracepoint, possible_cpus
+from sentinel_engine.collector.ring import Ring
+from sentinel_engine.collector.source import CollectorError
+from sentinel_engine.collector.syscalls import TABLE_SIZE, table
+from sentinel_engine.records import Batch, Clock
+from sentinel_engine.schema import ALL_KINDS, KIND_BY_NUMBER, KIND_SLOTS, KINDS
+from sentinel_engine.schema import Ring as RingId
+
+_CALL: Final = struct.Struct("<4H")
+_CONFIG: Final = struct.Struct("<QQ4I")
+_COUNTERS: Final = struct.Struct(f"<{3 * KIND_SLOTS + len(RingId)}Q")
+_PROG_FD: Final = struct.Struct("<I")
+_TABLES: Final = {"x86_64": ("x86_64", "i386"), "aarch64": ("aarch64", None)}
+_PROGRAM: Final = "raw_tracepoint__"  # what BCC puts before the tracepoint's name
+_HANDLER: Final = "on_"
+
+# Waking the reader for each event slows a busy producer 3 to 5 times; above this rate it looks by itself.
+_BUSY_PER_SECOND: Final = 4000
+_WINDOW: Final = 0.05  # seconds over which a ring's rate is taken
+_TIMER: Final = 0.01  # seconds between looks at a busy ring
+
+
+class _Pace:
+    """Decides whether one ring wakes its reader, from its rate."""
+
+    def __init__(self) -> None:
+        self.wake = True
+        self._count = 0
+        self._since = time.monotonic()
+
+    def note(self, events: int) -> bool:
+        """Count these events; True when ``wake`` has changed."""
+        self._count += events
+        elapsed = time.monotonic() - self._since
+        if elapsed < _WINDOW:
+            return False
+        # Half the threshold on the way down, so that a rate near it does not flip the flag each time.
+        limit = _BUSY_PER_SECOND if self.wake else _BUSY_PER_SECOND / 2
+        before, self.wake = self.wake, self._count / elapsed < limit
+        self._count, self._since = 0, self._since + elapsed
+        return self.wake is not before
+
+
+class LiveSource:
+    """Events of the running kernel. Make one with :meth:`open`; it is attached until :meth:`close` or process exit."""
+
+    name = "live"
+    live = True
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        mask: int = ALL_KINDS,
+        own: Iterable[int] = (),
+        lifecycle_bytes: int = 4 << 20,
+        bulk_bytes: int = 64 << 20,
+    ) -> LiveSource:
+        """Load, attach, and list the processes that are there.
+
+        ``mask``: kinds to report. ``own``: up to 3 more process ids, beside this one, never reported. Ring sizes in
+        bytes, powers of two. Raises CollectorError with one sentence when this host cannot.
+        """
+        bad = next((check for check in preflight.checks() if not check.ok), None)
+        if bad:
+            raise CollectorError(bad.sentence)
+        loaded = load(lifecycle_bytes, bulk_bytes)
+        try:
+            return cls(loaded, mask, [os.getpid(), *own], {"lifecycle": lifecycle_bytes, "bulk": bulk_bytes})
+        except OSError as error:
+            loaded.close()
+            raise CollectorError(f"the kernel refused the collector ({error.strerror}); look at dmesg.") from error
+
+    def __init__(self, loaded: Loaded, mask: int, own: list[int], sizes: dict[str, int]) -> None:
+        self._loaded = loaded
+        self._lock = threading.Lock()  # close may come from another thread than read
+        self._closed = False
+        self._mask = mask
+        self._own = (own + [0] * 4)[:4]
+        self._config = Map(loaded.maps["config"], _CONFIG.size)
+        self._counters = Map(loaded.maps["counters"], _COUNTERS.size * possible_cpus())
+        self._paces = (_Pace(), _Pace())
+        self._framer = Framer()
+        self._rings = tuple(Ring(loaded.maps[name], size, self._framer) for name, size in sizes.items())
+        self._write_config()
+        self._fill_tables()
+        self.clock = Clock(time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        self._links = [
+            attach_raw_tracepoint(name.removeprefix(_PROGRAM), fd)
+            for name, fd in loaded.programs.items()
+            if name.startswith(_PROGRAM)
+        ]
+        # After attaching, so that no process falls between the two.
+        self.processes = boot_processes()
+
+    def read(self, timeout: float) -> list[Batch]:
+        """See Source. A busy ring is looked at every 10 ms; a quiet one wakes us."""
+        if not (batches := self._drain()):
+            self._wait(timeout)
+            batches = self._drain()
+        return batches
+
+    def ended(self) -> bool:
+        """Never."""
+        return False
+
+    def set_mask(self, mask: int) -> None:
+        """Report only these kinds from now on; the others cost almost nothing."""
+        with self._lock:
+            self._mask = mask
+            self._write_config()
+
+    def lost(self) -> dict[str, int]:
+        """See Source."""
+        return self._count(1)
+
+    def emitted(self) -> dict[str, int]:
+        """Kind -> events that the kernel put into a ring so far; kinds without any are left out."""
+        return self._count(0)
+
+    def gaps(self) -> int:
+        """Events missing by the records' own sequence: what ``lost`` says, seen from the other side."""
+        return self._framer.gaps()
+
+    def close(self) -> None:
+        """Detach and free everything. Safe to call twice, and from another thread than ``read``."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for link in self._links:
+                os.close(link)
+            for ring in self._rings:
+                ring.close()
+            self._loaded.close()
+
+    def _drain(self) -> list[Batch]:
+        with self._lock:
+            if self._closed:
+                return []
+            # The bulk ring's end first: each bulk event up to it has its process's exec already in the other ring.
+            ends = [ring.produced for ring in reversed(self._rings)][::-1]
+            found = [ring.read(end) for ring, end in zip(self._rings, ends, strict=True)]
+            changed = [
+                pace.note(sum(map(len, batches))) for pace, batches in zip(self._paces, found, strict=True)
+            ]
+            if any(changed):
+                self._write_config()
+            return [batch for batches in found for batch in batches]
+
+    def _wait(self, timeout: float) -> None:
+        poll = select.poll()
+        for ring, pace in zip(self._rings, self._paces, strict=True):
+            if pace.wake:
+                poll.register(ring.fd, select.POLLIN)
+            else:
+                timeout = min(timeout, _TIMER)
+        poll.poll(timeout * 1000)
+
+    def _write_config(self) -> None:
+        wake = sum(pace.wake << place for place, pace in enumerate(self._paces))
+        self._config.update(0, _CONFIG.pack(self._mask, wake, *self._own))
+
+    def _fill_tables(self) -> None:
+        native, compat = (table(name) if name else {} for name in _TABLES[platform.machine()])
+        calls = Map(self._loaded.maps["calls"], _CALL.size)
+        for number in native.keys() | compat.keys():
+            (native_id, native_kind), (compat_id, compat_kind) = (t.get(number, (0, 0)) for t in (native, compat))
+            calls.update(number, _CALL.pack(native_id, compat_id, native_kind, compat_kind))
+        handlers = Map(self._loaded.maps["handlers"], _PROG_FD.size)
+        for kind in KINDS:
+            if program := self._loaded.programs.get(_HANDLER + kind.name):
+                handlers.update(kind.number, _PROG_FD.pack(program))
+
+    def _count(self, column: int) -> dict[str, int]:
+        with self._lock:
+            if self._closed:
+                return {}
+            value = self._counters.lookup(0)
+        per_cpu = [numbers[column * KIND_SLOTS : (column + 1) * KIND_SLOTS] for numbers in _COUNTERS.iter_unpack(value)]
+        totals = enumerate(map(sum, zip(*per_cpu, strict=True)))
+        return {KIND_BY_NUMBER[kind].name: total for kind, total in totals if total and kind in KIND_BY_NUMBER}

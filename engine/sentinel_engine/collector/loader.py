@@ -1,0 +1,119 @@
+"""Gets bpf/sentinel.bpf.c into the kernel: kernel offsets from BTF, BCC in a child process."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import platform
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sentinel_engine.collector.btf import Btf, BtfError, kernel_btf
+from sentinel_engine.collector.preflight import bcc_folder
+from sentinel_engine.collector.source import CollectorError
+from sentinel_engine.resources import data_dir
+
+_MAPS: Final = ("calls", "config", "counters", "handlers", "lifecycle", "bulk")
+# Every kernel field that the BPF program reaches, as struct.member.
+_FIELDS: Final = (
+    "cred.cap_effective", "cred.euid", "dentry.d_parent", "fdtable.fd", "fdtable.max_fds", "file.f_inode",
+    "file.f_path", "file.private_data", "files_struct.fdt", "fs_struct.pwd", "inode.i_ino", "inode.i_mode",
+    "inode.i_nlink", "linux_binprm.argc", "mm_struct.arg_end", "mm_struct.arg_start", "mm_struct.exe_file",
+    "mnt_namespace.ns.inum", "mount.mnt", "mount.mnt_mountpoint", "mount.mnt_parent", "nsproxy.mnt_ns", "pid.level",
+    "pid.numbers", "pid_namespace.ns.inum", "signal_struct.live", "signal_struct.tty", "sock_common.skc_daddr",
+    "sock_common.skc_dport", "sock_common.skc_family", "sock_common.skc_num", "sock_common.skc_v6_daddr", "socket.sk",
+    "task_struct.cred", "task_struct.exit_code", "task_struct.files", "task_struct.fs", "task_struct.group_leader",
+    "task_struct.mm", "task_struct.nsproxy", "task_struct.pid", "task_struct.real_parent", "task_struct.signal",
+    "task_struct.start_boottime", "task_struct.tgid", "task_struct.thread_pid", "tty_struct.name", "upid.ns",
+    "vfsmount.mnt_root",
+)  # fmt: skip
+_ARCH_FIELDS: Final = {
+    "x86_64": (
+        "task_struct.thread_info.status",
+        *(f"pt_regs.{register}" for register in ("orig_ax", "bx", "cx", "dx", "si", "di", "r8", "r10")),
+    ),
+    "aarch64": ("task_struct.thread_info.flags", "pt_regs.syscallno", "pt_regs.orig_x0", "pt_regs.regs"),
+}
+_OPTIONAL: Final = ("task_struct.loginuid",)  # absent without CONFIG_AUDIT
+_STRUCTS: Final = ("upid",)
+
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Descriptors of the loaded programs and of the maps, by name. They are the caller's to close."""
+
+    maps: dict[str, int]
+    programs: dict[str, int]
+
+    def close(self) -> None:
+        """Close every descriptor; what is attached nowhere else goes out of the kernel."""
+        for fd in (*self.maps.values(), *self.programs.values()):
+            os.close(fd)
+
+
+def load(lifecycle_bytes: int, bulk_bytes: int) -> Loaded:
+    """Compile and load; ring sizes in bytes, powers of two. Raises CollectorError."""
+    try:
+        flags = _offset_flags(kernel_btf())
+    except BtfError as error:
+        raise CollectorError(f"{error}.") from error
+    bpf = data_dir("bpf")
+    request = {
+        "bcc": str(bcc_folder()),
+        "headers": str(bpf),
+        "source": (bpf / "sentinel.bpf.c").read_text(),
+        "maps": _MAPS,
+        "cflags": [
+            *flags,
+            f"-I{bpf}",
+            f"-DARCH_{platform.machine()}",
+            f"-DPAGE_SIZE={mmap.PAGESIZE}",
+            f"-DLIFECYCLE_PAGES={lifecycle_bytes // mmap.PAGESIZE}",
+            f"-DBULK_PAGES={bulk_bytes // mmap.PAGESIZE}",
+        ],
+    }
+    return _ask_child(json.dumps(request))
+
+
+def _offset_flags(btf: Btf) -> list[str]:
+    offsets = btf.offsets((*_FIELDS, *_ARCH_FIELDS[platform.machine()]))
+    for field in _OPTIONAL:
+        try:
+            offsets |= btf.offsets([field])
+        except BtfError:
+            continue
+    return [
+        *(f"-DOFF_{field.replace('.', '__')}={offset}" for field, offset in offsets.items()),
+        *(f"-DSIZE_{name}={btf.size(name)}" for name in _STRUCTS),
+    ]
+
+
+def _ask_child(request: str) -> Loaded:
+    """Run the child, give it the request, take its descriptors."""
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-I", str(Path(__file__).with_name("bcc_child.py")), str(theirs.fileno())]
+    with ours, theirs, subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        pass_fds=(theirs.fileno(),), text=True, errors="replace", cwd="/",
+    ) as child:  # fmt: skip
+        _, complaints = child.communicate(request)
+        theirs.close()
+        text, descriptors, _, _ = socket.recv_fds(ours, 65536, 253)
+    answer = json.loads(text) if text else {"error": f"it ended with status {child.returncode}"}
+    if "error" in answer:
+        detail = f"\n{complaints}" if os.environ.get("SENTINEL_DEBUG") == "1" else ""
+        raise CollectorError(
+            f"BCC could not load the eBPF program ({answer['error']}); "
+            f"run again with SENTINEL_DEBUG=1 and report what the compiler said.{detail}"
+        )
+    count = len(answer["maps"])
+    return Loaded(
+        dict(zip(answer["maps"], descriptors[:count], strict=True)),
+        dict(zip(answer["programs"], descriptors[count:], strict=True)),
+    )

@@ -1,0 +1,79 @@
+"""The few bpf(2) commands that the collector needs on descriptors it was handed."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from typing import Final
+
+_NR_BPF: Final = {"x86_64": 321, "aarch64": 280}
+_MAP_CREATE, _MAP_LOOKUP_ELEM, _MAP_UPDATE_ELEM, _RAW_TRACEPOINT_OPEN = 0, 1, 2, 17
+MAP_TYPE_RINGBUF: Final = 27
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Element(ctypes.Structure):
+    _fields_ = (
+        ("map_fd", ctypes.c_uint32), ("key", ctypes.c_uint64), ("value", ctypes.c_uint64), ("flags", ctypes.c_uint64),
+    )  # fmt: skip
+
+
+class _RawTracepoint(ctypes.Structure):
+    _fields_ = (("name", ctypes.c_uint64), ("prog_fd", ctypes.c_uint32))
+
+
+class _Create(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_uint32) for name in ("map_type", "key_size", "value_size", "max_entries"))
+
+
+def _bpf(command: int, attributes: ctypes.Structure) -> int:
+    result = _libc.syscall(
+        _NR_BPF[platform.machine()], command, ctypes.byref(attributes), ctypes.c_size_t(ctypes.sizeof(attributes))
+    )
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return int(result)
+
+
+def possible_cpus() -> int:
+    """How many slots a per-CPU map's value has."""
+    with open("/sys/devices/system/cpu/possible", encoding="ascii") as file:  # noqa: PTH123 - read once, no path is kept
+        return int(file.read().replace("-", ",").split(",")[-1]) + 1
+
+
+class Map:
+    """One array-like map: u32 keys, fixed-size values. ``value_size`` counts all CPUs of a per-CPU map."""
+
+    def __init__(self, fd: int, value_size: int) -> None:
+        self.fd = fd
+        self._key = ctypes.c_uint32()
+        self._value = ctypes.create_string_buffer(value_size)
+        self._attributes = _Element(fd, ctypes.addressof(self._key), ctypes.addressof(self._value), 0)
+
+    def lookup(self, key: int) -> bytes:
+        """The value at this key. Raises OSError."""
+        self._key.value = key
+        _bpf(_MAP_LOOKUP_ELEM, self._attributes)
+        return self._value.raw
+
+    def update(self, key: int, value: bytes) -> None:
+        """Store this value, ``value_size`` bytes. Raises OSError."""
+        if len(value) != len(self._value):
+            raise ValueError(f"a value of {len(value)} bytes for a map of {len(self._value)}")
+        self._key.value = key
+        self._value.raw = value
+        _bpf(_MAP_UPDATE_ELEM, self._attributes)
+
+
+def attach_raw_tracepoint(name: str, program: int) -> int:
+    """Attach this program; the attachment lives as long as the descriptor returned. Raises OSError."""
+    text = ctypes.create_string_buffer(name.encode())
+    return _bpf(_RAW_TRACEPOINT_OPEN, _RawTracepoint(ctypes.addressof(text), program))
+
+
+def create_ring(size: int) -> int:
+    """A ring buffer map of this many bytes. Raises OSError: EPERM without privilege, EINVAL before Linux 5.8."""
+    return _bpf(_MAP_CREATE, _Create(MAP_TYPE_RINGBUF, 0, 0, size))

@@ -1,0 +1,117 @@
+"""What this host can do, checked in about a millisecond before BCC is imported; and the exact fix for what it cannot."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import platform
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from sentinel_engine.collector.btf import VMLINUX
+from sentinel_engine.collector.maps import create_ring
+
+_BCC: Final = Path("/usr/lib/python3/dist-packages/bcc")
+_LOCKDOWN: Final = Path("/sys/kernel/security/lockdown")
+_HOST_PID_NAMESPACE: Final = "pid:[4026531836]"  # PROC_PID_INIT_INO, fixed in the kernel
+_CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that a host must have: whether it has it, what was found, and the fix (empty when ok)."""
+
+    check: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what to do, for stderr."""
+        return f"{self.detail}; {self.fix}."
+
+
+def checks() -> list[Check]:
+    """All checks, most basic first: when several fail, the first is the one to act on."""
+    return [_architecture(), _kernel(), _privilege(), _lockdown(), _btf(), _bcc(), _pid_namespace()]
+
+
+def bcc_folder() -> Path:
+    """Where the distribution's bcc package is; SENTINEL_BCC names another folder."""
+    return Path(os.environ.get("SENTINEL_BCC", _BCC))
+
+
+def _judge(check: str, ok: bool, good: str, bad: str, fix: str) -> Check:
+    return Check(check, True, good) if ok else Check(check, False, bad, fix)
+
+
+def _architecture() -> Check:
+    machine = platform.machine()
+    known = machine in ("x86_64", "aarch64")
+    return _judge("architecture", known, machine, f"this machine is {machine}", "use an x86_64 or aarch64 host")
+
+
+def _ring_error() -> int:
+    """The errno of making a ring buffer for real, 0 when it works."""
+    try:
+        os.close(create_ring(mmap.PAGESIZE))
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0
+
+
+def _kernel() -> Check:
+    release = platform.release()
+    return _judge(
+        "kernel", _ring_error() in (0, errno.EPERM), f"Linux {release}",
+        f"Linux {release} has no eBPF ring buffer", "use Linux 5.8 or later, built with CONFIG_BPF_SYSCALL",
+    )  # fmt: skip
+
+
+def _privilege() -> Check:
+    status = Path("/proc/self/status").read_text()
+    capabilities = int(status.partition("CapEff:")[2].split(maxsplit=1)[0], 16)
+    enough = capabilities >> _CAP_SYS_ADMIN & 1 or (capabilities >> _CAP_BPF & capabilities >> _CAP_PERFMON & 1)
+    user = os.geteuid()
+    return _judge(
+        "privilege", bool(enough) and _ring_error() != errno.EPERM, f"user id {user} may load eBPF programs",
+        f"user id {user} may not load eBPF programs", "run as root (sudo), or with CAP_BPF and CAP_PERFMON",
+    )  # fmt: skip
+
+
+def _lockdown() -> Check:
+    mode = _LOCKDOWN.read_text() if _LOCKDOWN.exists() else ""
+    return _judge(
+        "lockdown", "[confidentiality]" not in mode, mode.strip() or "off",
+        "the kernel is locked down in confidentiality mode, which forbids eBPF to read kernel memory",
+        "start it with lockdown=integrity",
+    )  # fmt: skip
+
+
+def _btf() -> Check:
+    return _judge(
+        "btf", os.access(VMLINUX, os.R_OK), str(VMLINUX), f"the kernel has no type information in {VMLINUX}",
+        "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as the distributions' own are",
+    )  # fmt: skip
+
+
+def _bcc() -> Check:
+    package = bcc_folder() / "__init__.py"
+    if not package.is_file():
+        return Check("bcc", False, f"BCC is not in {bcc_folder()}", "install it with: apt install python3-bpfcc")
+    return _judge(
+        "bcc", "\nclass BPF(" in package.read_text(errors="replace"), str(bcc_folder()),
+        f"the package bcc in {bcc_folder()} is another program of that name",
+        "install the right one with: apt install python3-bpfcc (PyPI's bcc is unrelated)",
+    )  # fmt: skip
+
+
+def _pid_namespace() -> Check:
+    namespace = str(Path("/proc/self/ns/pid").readlink())
+    return _judge(
+        "pid namespace", namespace == _HOST_PID_NAMESPACE, "the host's",
+        "this is a container with process ids of its own", "start the container with the host's: --pid=host",
+    )  # fmt: skip

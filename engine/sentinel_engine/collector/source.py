@@ -1,0 +1,54 @@
+"""What the pipeline asks of a source of events, live or recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sentinel_engine.records import Batch, Clock
+
+
+class CollectorError(Exception):
+    """Events cannot be had from this source; one sentence with what to do next."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootProcess:
+    """A process that was there when collection began, as /proc shows it.
+
+    ``start_ns``: ns since boot, in steps of 10 ms. ``tty``: its name without /dev/, empty for none.
+    """
+
+    pid: int
+    ppid: int
+    start_ns: int
+    comm: bytes
+    exe: bytes
+    argv: tuple[bytes, ...]
+    cwd: bytes
+    uid: int
+    tty: bytes
+
+
+class Source(Protocol):
+    """A stream of batches. Everything is called from one thread, except ``close``."""
+
+    name: str
+    live: bool
+    clock: Clock
+    processes: list[BootProcess]
+
+    def read(self, timeout: float) -> list[Batch]:
+        """What has come since; waits at most ``timeout`` seconds, then is empty.
+
+        Lifecycle events come before the bulk events of the same round, so that the process of a bulk event is known.
+        """
+
+    def ended(self) -> bool:
+        """Whether nothing more will come. Never for a live source."""
+
+    def lost(self) -> dict[str, int]:
+        """Kind -> events that the kernel dropped so far, exactly; kinds without loss are left out."""
+
+    def close(self) -> None:
+        """Detach and free everything. Safe to call twice."""

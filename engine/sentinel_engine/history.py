@@ -45,17 +45,26 @@ class History:
         return {kind.name: n for kind, n in zip(KINDS, self._evicted, strict=True) if n}
 
     def tail(
-        self, view: Callable[[Record], dict[str, Any]], where: Filter | None, limit: int, before: int | None = None
+        self,
+        view: Callable[[Record], dict[str, Any]],
+        where: Filter | None,
+        limit: int,
+        before: int | None = None,
+        after: int = -1,
     ) -> list[dict[str, Any]]:
-        """The newest ``limit`` events that match, oldest first; ``before``: only with a smaller ``seq``.
+        """The newest ``limit`` events that match, oldest first; only with ``after`` < ``seq`` < ``before``.
 
         ``view`` turns a record into its event object. A search gives up after 16 MiB of records.
         """
         found: list[dict[str, Any]] = []
         scanned = 0
         for batch in self._newest_first(before):
+            if batch.base + len(batch) <= after + 1:
+                break
             end = len(batch) if before is None else min(len(batch), before - batch.base)
             for index in _candidates(batch, where, end):
+                if batch.base + index <= after:
+                    break
                 event = view(batch.at(index))
                 if where is None or where.accepts(event):
                     found.append(event)

@@ -126,9 +126,14 @@ class Pipeline:
         """The newest view; at most 0.2 s old."""
         return self._snapshot
 
-    def events(self, where: Filter | None, limit: int, before: int | None = None) -> list[dict[str, Any]]:
-        """The newest ``limit`` event objects that match, oldest first, each with its ``detail`` line."""
-        events = self._history.tail(self._event, where, limit, before)
+    def events(
+        self, where: Filter | None, limit: int, before: int | None = None, after: int = -1
+    ) -> list[dict[str, Any]]:
+        """The newest ``limit`` event objects that match, oldest first, each with its ``detail`` line.
+
+        Only those with ``after`` < ``seq`` < ``before``: a front end that follows never searches twice.
+        """
+        events = self._history.tail(self._event, where, limit, before, after)
         for event in events:
             event["detail"] = detail(event)
         return events

@@ -62,7 +62,7 @@ def parse(text: str) -> Filter:
     at, end = 0, len(text.rstrip())
     while at < end:
         word = _WORD.match(text, at, end)
-        if word is None:
+        if word is None or (word["bare"] and _HALF.fullmatch(word["bare"])):
             raise _broken(text[at:end], at)
         at = word.end()
         value = word["bare"] if word["quoted"] is None else word["quoted"]

@@ -16,7 +16,6 @@
 
 #define AT_FDCWD -100
 #define AT_REMOVEDIR 0x200
-#define AT_EMPTY_PATH 0x1000
 #define O_CREAT_FLAGS 01101 // what creat() means: O_WRONLY | O_CREAT | O_TRUNC
 #define AF_UNIX 1
 #define AF_INET 2
@@ -26,7 +25,6 @@
 #define S_IFSOCK 0140000
 #define EINPROGRESS 115
 #define TS_COMPAT 2
-#define PF_KTHREAD 0x00200000
 
 // Call and kind that one system call number stands for, in the native [0] and the 32-bit [1] table.
 struct call {
@@ -334,9 +332,10 @@ static __always_inline void put_peer(struct scratch *s, void *sk)
 		put_bytes(s, 0, sk + OFF_sock_common__skc_v6_daddr, 16);
 }
 
-static __always_inline void put_user_bytes(struct scratch *s, u32 slot, u64 from, u32 size)
+static __always_inline void put_user_bytes(struct scratch *s, u32 slot, u64 from, u64 size)
 {
 	s->flags |= FLAG_USER_PTR;
+	asm volatile("" : "+r"(size)); // or the compiler compares one register and uses another, which the verifier refuses
 	if (size > UNIX_PATH_MAX)
 		size = UNIX_PATH_MAX;
 	if (bpf_probe_read_user(s->record + (s->end & RECORD_MASK), size, (void *)from))
@@ -566,6 +565,249 @@ int on_open(void *ctx)
 	} else if (s->call != CALL_open_by_handle_at) {
 		put_user_path(s, 0, dirfd, path);
 	}
+	emit(s);
+	return 0;
+}
+
+int on_unlink(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	int dirfd = AT_FDCWD;
+	u64 path = s->arg[0], flags = s->call == CALL_rmdir ? AT_REMOVEDIR : 0;
+	if (s->call == CALL_unlinkat) {
+		dirfd = s->arg[0];
+		path = s->arg[1];
+		flags = s->arg[2];
+	}
+	begin(s, EVENT_UNLINK);
+	s->event.a[0] = (u32)flags;
+	put_user_path(s, 0, dirfd, path);
+	emit(s);
+	return 0;
+}
+
+int on_rename(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	bool at = s->call != CALL_rename;
+	begin(s, EVENT_RENAME);
+	s->event.a[0] = s->call == CALL_renameat2 ? (u32)s->arg[4] : 0;
+	put_user_path(s, 0, at ? s->arg[0] : AT_FDCWD, at ? s->arg[1] : s->arg[0]);
+	put_user_path(s, 1, at ? s->arg[2] : AT_FDCWD, at ? s->arg[3] : s->arg[1]);
+	emit(s);
+	return 0;
+}
+
+int on_chmod(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	bool at = s->call == CALL_fchmodat || s->call == CALL_fchmodat2;
+	begin(s, EVENT_CHMOD);
+	s->event.a[0] = (u16)(at ? s->arg[2] : s->arg[1]);
+	if (s->call == CALL_fchmod)
+		put_path(s, 0, place_of_file(file_of(s->arg[0])));
+	else
+		put_user_path(s, 0, at ? s->arg[0] : AT_FDCWD, at ? s->arg[1] : s->arg[0]);
+	emit(s);
+	return 0;
+}
+
+int on_connect(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	begin(s, EVENT_CONNECT);
+	s->event.a[0] = (u32)s->arg[0];
+	if (s->ret == 0 || s->ret == -EINPROGRESS)
+		put_peer(s, sock_of(s->arg[0]));
+	if (!s->event.slen[0]) // refused, or a family whose peer has no port
+		put_sockaddr(s, s->arg[1], s->arg[2]);
+	emit(s);
+	return 0;
+}
+
+int on_bind(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	begin(s, EVENT_BIND);
+	s->event.a[0] = (u32)s->arg[0];
+	put_sockaddr(s, s->arg[1], s->arg[2]);
+	emit(s);
+	return 0;
+}
+
+int on_accept(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s || s->ret < 0)
+		return 0;
+	begin(s, EVENT_ACCEPT);
+	s->event.a[0] = s->ret;
+	put_peer(s, sock_of(s->ret));
+	emit(s);
+	return 0;
+}
+
+#define PTRACE_PEEKTEXT 1
+#define PTRACE_PEEKUSER 3
+#define PTRACE_ATTACH 16
+#define PTRACE_SEIZE 0x4206
+
+int on_ptrace(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	u32 request = s->arg[0];
+	bool attach = request == PTRACE_ATTACH || request == PTRACE_SEIZE;
+	bool peek = request >= PTRACE_PEEKTEXT && request <= PTRACE_PEEKUSER;
+	if (peek || (s->ret < 0 && !attach))
+		return 0;
+	begin(s, EVENT_PTRACE);
+	s->event.a[0] = request;
+	s->event.a[1] = (u32)s->arg[1];
+	s->event.a[2] = s->arg[2];
+	s->event.a[3] = s->arg[3];
+	emit(s);
+	return 0;
+}
+
+int on_setuid(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	u32 call = s->call;
+	begin(s, EVENT_SETUID);
+	s->event.a[0] = call - CALL_setuid;
+	s->event.a[1] = (u32)s->arg[0];
+	if (call >= CALL_setreuid && call <= CALL_setresgid)
+		s->event.a[2] = (u32)s->arg[1];
+	if (call == CALL_setresuid || call == CALL_setresgid)
+		s->event.a[3] = (u32)s->arg[2];
+	emit(s);
+	return 0;
+}
+
+int on_memfd_create(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	begin(s, EVENT_MEMFD_CREATE);
+	s->event.a[0] = (u32)s->arg[1];
+	put_user(s, 0, s->arg[0]);
+	emit(s);
+	return 0;
+}
+
+int on_mount(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	begin(s, EVENT_MOUNT);
+	if (s->call == CALL_move_mount) {
+		s->event.a[0] = (u32)s->arg[4];
+		put_user_path(s, 0, s->arg[2], s->arg[3]);
+		put_user_path(s, 1, s->arg[0], s->arg[1]);
+	} else {
+		s->event.a[0] = s->arg[3];
+		put_user_path(s, 0, AT_FDCWD, s->arg[1]);
+		if (s->arg[0])
+			put_user(s, 1, s->arg[0]);
+		if (s->arg[2])
+			put_user(s, 2, s->arg[2]);
+	}
+	emit(s);
+	return 0;
+}
+
+int on_init_module(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	begin(s, EVENT_INIT_MODULE);
+	s->event.a[0] = s->call - CALL_init_module;
+	if (s->call == CALL_finit_module) {
+		s->event.a[1] = (u32)s->arg[0];
+		put_path(s, 0, place_of_file(file_of(s->arg[0])));
+		put_user(s, 1, s->arg[1]);
+	} else {
+		s->event.a[2] = s->arg[1];
+		put_user(s, 1, s->arg[2]);
+	}
+	emit(s);
+	return 0;
+}
+
+// Commands of bpf(2), and the two fields of its PROG_LOAD argument that we report.
+#define BPF_COMMANDS_OF_DATA 0x1eULL // map lookup, update, delete, next key: bulk work on data, not reported
+#define PROG_LOAD 5
+#define PROG_NAME_AT 48
+
+int on_bpf(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	u32 command = s->arg[0], type = 0;
+	if (command < 64 && BPF_COMMANDS_OF_DATA >> command & 1)
+		return 0;
+	begin(s, EVENT_BPF);
+	s->event.a[0] = command;
+	if (command == PROG_LOAD) {
+		if (bpf_probe_read_user(&type, sizeof(type), (void *)s->arg[1]))
+			s->flags |= FLAG_FAULT;
+		s->event.a[1] = type;
+		put_user(s, 0, s->arg[1] + PROG_NAME_AT);
+	}
+	emit(s);
+	return 0;
+}
+
+int on_kill(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	bool group = s->call == CALL_tgkill;
+	u32 signal = group ? s->arg[2] : s->arg[1];
+	if (!signal) // only asks whether the process exists
+		return 0;
+	begin(s, EVENT_KILL);
+	s->event.a[0] = (s64)(int)s->arg[0];
+	s->event.a[1] = signal;
+	s->event.a[2] = s->call - CALL_kill;
+	emit(s);
+	return 0;
+}
+
+int on_dup(void *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s || s->ret < 0 || s->ret > 2)
+		return 0;
+	void *sk = sock_of(s->ret);
+	u16 family = GET(u16, sk, sock_common__skc_family);
+	if (!sk || (family != AF_INET && family != AF_INET6))
+		return 0;
+	begin(s, EVENT_DUP);
+	put_peer(s, sk);
+	s->event.a[3] = s->event.a[2]; // family and port move on by one: this kind has two descriptors
+	s->event.a[2] = s->event.a[1];
+	s->event.a[0] = (u32)s->arg[0];
+	s->event.a[1] = s->ret;
 	emit(s);
 	return 0;
 }

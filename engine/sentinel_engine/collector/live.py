@@ -112,10 +112,10 @@ class LiveSource:
 
     def read(self, timeout: float) -> list[Batch]:
         """See Source. A busy ring is looked at every 10 ms; a quiet one wakes us."""
-        if not (batches := self._drain()):
-            self._wait(timeout)
-            batches = self._drain()
-        return batches
+        if all(pace.wake for pace in self._paces) and (batches := self._drain()):
+            return batches
+        self._wait(timeout)
+        return self._drain()
 
     def ended(self) -> bool:
         """Never."""

@@ -159,6 +159,11 @@ def read_module(spec: RuleSpec) -> bytes:
     return _read(spec.path, MAX_MODULE, builtin=spec.builtin)
 
 
+def read_beside(spec: RuleSpec, name: str, limit: int) -> bytes:
+    """Another file of the rule's folder, at most ``limit`` bytes, as carefully opened. Raises RuleError."""
+    return _read((spec.folder or spec.path.parent) / name, limit, builtin=spec.builtin)
+
+
 def _candidates(folder: Path, *, builtin: bool) -> list[Path]:
     """What in this folder claims to be a rule."""
     try:

@@ -1,0 +1,85 @@
+"""The console application: its life and its themes. The main screen does the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from sentinel_engine.resources import data_dir
+from sentinel_tui.actions import ACTIONS, PANE
+from sentinel_tui.screens.main import MainScreen
+from sentinel_tui.theming import load_themes, variable_defaults
+
+if TYPE_CHECKING:
+    from sentinel_engine.pipeline import Pipeline
+
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class SentinelApp(App[None]):
+    """The console over a started pipeline, which stays its owner's to close.
+
+    Raises ThemeError when the installation has no usable theme.
+    """
+
+    TITLE = "sentinel-tui"
+    CSS_PATH = "console.tcss"
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        super().__init__()
+        self._themes, self._theme_problems = load_themes(data_dir("themes"))
+        self.main = MainScreen(pipeline)
+        # Movement that is drawn in steps costs bytes on a slow link and tells nothing.
+        self.animation_level = "none"
+        for theme in self._themes:
+            self.register_theme(theme)
+        self.theme = self._themes[0].name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Textual asks for these before our first theme is set."""
+        return variable_defaults()
+
+    def get_default_screen(self) -> Screen[None]:
+        """The main screen."""
+        return self.main
+
+    def on_mount(self) -> None:
+        """Leave in order when told to, or when the terminal is gone."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.exit)
+        for problem in self._theme_problems:
+            self.main.status.tell(problem, bad=True)
+
+    def on_unmount(self) -> None:
+        """Give the signals back."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+    def action_next_theme(self) -> None:
+        """Go to the next theme."""
+        names = [theme.name for theme in self._themes]
+        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        self.main.redraw()
+        self.main.status.tell(f"theme: {self.theme}")
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C: no surprise, a hint."""
+        self.main.status.tell("press q to quit")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - the same on each
+        """The command palette: what the keys do."""
+        for action in ACTIONS:
+            if action.context != PANE:
+                run = f"screen.{action.name}"
+                yield SystemCommand(
+                    f"{action.help[:1].upper()}{action.help[1:]}",
+                    f"key: {action.shown}",
+                    lambda run=run: self.run_action(run),
+                )

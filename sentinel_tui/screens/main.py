@@ -1,0 +1,209 @@
+"""The main screen: four panes over one snapshot, and what the keys do to them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Grid
+from textual.events import DescendantFocus
+from textual.screen import Screen
+
+from sentinel_engine.match.plain import Filter
+from sentinel_engine.snapshot import RuleState, Snapshot
+from sentinel_tui.actions import ALERTS, RULES, SCREEN, STREAM, bindings
+from sentinel_tui.screens.report import ReportScreen, alert_page, help_page
+from sentinel_tui.widgets.alerts import AlertsPane
+from sentinel_tui.widgets.bars import HeaderBar, KeyBar, StatusBar, TabBar
+from sentinel_tui.widgets.events import EventsPane
+from sentinel_tui.widgets.filter_bar import FilterBar
+from sentinel_tui.widgets.rules import RulesPane
+from sentinel_tui.widgets.tree import TreePane
+
+if TYPE_CHECKING:
+    from sentinel_engine.pipeline import Pipeline
+
+PANES: Final = (("events", "Events"), ("rules", "Rules"), ("alerts", "Alerts"), ("tree", "Tree"))
+_CONTEXTS: Final = {"events": STREAM, "rules": RULES, "alerts": ALERTS, "tree": ""}
+_POLL_SECONDS: Final = 0.25
+# The header is drawn at each poll, the panes at each second one: half the bytes for a slow link.
+_PANE_POLLS: Final = 2
+
+
+class MainScreen(Screen[None]):
+    """Polls the pipeline; owns the filter and the pause."""
+
+    # Below either of these the grid folds to one pane with tabs.
+    HORIZONTAL_BREAKPOINTS = [(0, "-folded"), (100, "-wide")]  # noqa: RUF012 - declared so by Textual
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012 - declared so by Textual
+    BINDINGS = bindings(SCREEN)
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        super().__init__()
+        self._pipeline = pipeline
+        self._polls = 0
+        self._frozen_at: float | None = None
+        self._notices: tuple[str, ...] = ()
+        self._problem = ""
+        self.header = HeaderBar(id="header")
+        self.tabs = TabBar(id="tabs")
+        self.events = EventsPane(pipeline.events, id="events")
+        self.rules = RulesPane(id="rules")
+        self.alerts = AlertsPane(id="alerts")
+        self.processes = TreePane(id="tree")
+        self.status = StatusBar(id="status")
+        self.filter_bar = FilterBar(id="filter")
+        self.keys = KeyBar(id="keys")
+        self.pane = "alerts"
+
+    def compose(self) -> ComposeResult:
+        """Header, panes, status, keys."""
+        yield self.header
+        yield self.tabs
+        with Grid(id="panes"):
+            yield from (self.events, self.rules, self.alerts, self.processes)
+        yield self.status
+        yield self.filter_bar
+        yield self.keys
+
+    async def on_mount(self) -> None:
+        """Show the first snapshot and begin to poll."""
+        self.action_pane("events")
+        await self.poll()
+        self.set_interval(_POLL_SECONDS, self.poll)
+
+    def on_resize(self) -> None:
+        """Lay the bars out for the new width."""
+        self.call_after_refresh(self._refresh_bars)
+
+    # What is shown.
+
+    async def poll(self) -> None:
+        """Take the newest snapshot."""
+        snapshot = self._pipeline.snapshot()
+        self._show_header(snapshot)
+        self._tell_news(snapshot)
+        if self._polls % _PANE_POLLS == 0 and self._frozen_at is None:
+            with self.app.batch_update():
+                self.rules.show_rules(snapshot.rules)
+                self.alerts.show_alerts(snapshot.alerts)
+                self.processes.show_alert(self.alerts.alert)
+            self.run_worker(self.events.refresh_tail(), group="tail")
+        self._polls += 1
+
+    def _show_header(self, snapshot: Snapshot) -> None:
+        frozen = None if self._frozen_at is None else time.monotonic() - self._frozen_at
+        self.header.show(snapshot, frozen)
+
+    def _tell_news(self, snapshot: Snapshot) -> None:
+        if snapshot.notices and snapshot.notices != self._notices:
+            self.status.tell(snapshot.notices[-1])
+            self._notices = snapshot.notices
+        if snapshot.source.problem != self._problem:
+            self._problem = snapshot.source.problem
+            self.status.tell(self._problem, bad=True)
+
+    def _refresh_bars(self) -> None:
+        self._show_header(self._pipeline.snapshot())
+        self.tabs.show(PANES, self.pane)
+        self.keys.show((SCREEN, _CONTEXTS[self.pane]))
+
+    def redraw(self) -> None:
+        """Draw everything again, in the colours of a new theme."""
+        for widget in self.query("*"):
+            widget.refresh()
+
+    @on(AlertsPane.Selected)
+    def _show_tree(self) -> None:
+        self.processes.show_alert(self.alerts.alert)
+
+    @on(DescendantFocus)
+    def _note_pane(self, event: DescendantFocus) -> None:
+        if event.widget.id in dict(PANES):
+            self.pane = event.widget.id
+            for pane, _ in PANES:
+                self.query_one(f"#{pane}").set_class(pane == self.pane, "-current")
+            self._refresh_bars()
+
+    # What the keys do.
+
+    def action_pane(self, name: str) -> None:
+        """Go to this pane."""
+        pane = self.query_one(f"#{name}")
+        pane.add_class("-current")  # on a folded screen it has to be visible before it can have the focus
+        pane.focus()
+
+    def action_next_pane(self, step: int) -> None:
+        """Go to the next pane, or with -1 to the one before."""
+        names = [name for name, _ in PANES]
+        self.action_pane(names[(names.index(self.pane) + step) % len(names)])
+
+    def action_toggle_rule(self) -> None:
+        """Switch the selected rule off, or on when it is not running."""
+        if row := self.rules.selected:
+            self._await(self._pipeline.set_enabled(row.key, row.state is not RuleState.ENABLED))
+
+    def action_reload_rule(self) -> None:
+        """Load the selected rule's file again."""
+        if row := self.rules.selected:
+            self._await(self._pipeline.reload(row.key))
+
+    def action_reload_all(self) -> None:
+        """Load every rule again."""
+        self._await(self._pipeline.reload_all())
+
+    def action_export(self) -> None:
+        """Write the session as one JSON document."""
+        self._await(self._pipeline.export())
+
+    def _await(self, command: Future[str]) -> None:
+        async def tell() -> None:
+            try:
+                self.status.tell(await asyncio.wrap_future(command))
+            except Exception as error:  # noqa: BLE001 - whatever was refused, the user reads why and goes on
+                self.status.tell(str(error) or type(error).__name__, bad=True)
+
+        self.run_worker(tell(), group="commands")
+
+    def action_pause(self) -> None:
+        """Freeze the view, or let it go on; collection goes on all the time."""
+        self._frozen_at = time.monotonic() if self._frozen_at is None else None
+        self.events.freeze(self._frozen_at is not None)
+        self._polls = 0
+        self._show_header(self._pipeline.snapshot())
+
+    def action_filter(self) -> None:
+        """Open the filter line."""
+        self.add_class("-filtering")
+        self.filter_bar.open(self.events.where.text if self.events.where else "")
+
+    @on(FilterBar.Closed)
+    def _filter_closed(self, event: FilterBar.Closed) -> None:
+        self.remove_class("-filtering")
+        self.action_pane("events" if event.applied else self.pane)
+        if event.applied:
+            self._set_filter(event.where)
+
+    def _set_filter(self, where: Filter | None) -> None:
+        self.run_worker(self.events.set_filter(where), group="filter", exclusive=True)
+
+    def action_details(self) -> None:
+        """All about the selected alert."""
+        if alert := self.alerts.alert:
+            self.app.push_screen(ReportScreen(f"Alert: {alert.rule.id}", alert_page(alert)))
+
+    def action_help(self) -> None:
+        """The keys."""
+        self.app.push_screen(ReportScreen("Keys", help_page))
+
+    async def action_quit(self) -> None:
+        """Leave."""
+        self.app.exit()
+
+    async def action_next_theme(self) -> None:
+        """Change the theme."""
+        await self.app.run_action("app.next_theme")

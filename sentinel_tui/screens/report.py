@@ -1,0 +1,93 @@
+"""A page of text over the main screen: the help, and all about one alert."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from sentinel_engine.snapshot import Alert
+from sentinel_tui.actions import ACTIONS
+from sentinel_tui.widgets.lines import Line, TextPane
+from sentinel_tui.widgets.paint import fit
+from sentinel_tui.widgets.tree import fact, fact_lines, tree_lines
+
+# Lays a page out for a width.
+Page = Callable[[int], Sequence[Line]]
+
+_KEY_WIDTH = 12
+_VALUE_LINES = 20
+
+
+class _PagePane(TextPane):
+    def __init__(self, page: Page) -> None:
+        super().__init__(id="page")
+        self._page = page
+
+    def on_resize(self) -> None:
+        self.show(self._page(self.scrollable_content_region.width))
+
+
+class ReportScreen(ModalScreen[None]):
+    """One scrolling page; Escape, q or Enter closes it."""
+
+    BINDINGS: ClassVar = [Binding("escape,q,enter,question_mark", "dismiss", "close", show=False)]
+
+    def __init__(self, title: str, page: Page) -> None:
+        super().__init__()
+        self._title = title
+        self._page = page
+
+    def compose(self) -> ComposeResult:
+        """The page in a frame."""
+        pane = _PagePane(self._page)
+        pane.border_title, pane.border_subtitle = Content(self._title), "esc closes"
+        yield pane
+
+
+def help_page(width: int) -> list[Line]:
+    """Every key and what it does, by where it works."""
+    lines: list[Line] = []
+    for context in dict.fromkeys(action.context for action in ACTIONS):
+        lines += [(), ((f"In the {context}" if " " not in context else context.capitalize(), "accent strong"),)]
+        if context == ACTIONS[0].context:
+            lines[-1] = (("Anywhere", "accent strong"),)
+        for action in ACTIONS:
+            if action.context == context:
+                lines.append(
+                    ((fit(action.shown, _KEY_WIDTH), "strong"), (fit(action.help, width - _KEY_WIDTH), "text"))
+                )
+    return [*lines[1:], *_FILTER_HELP]
+
+
+_FILTER_HELP: Sequence[Line] = (
+    (),
+    (("The filter", "accent strong"),),
+    (("shadow      ", "strong"), ("the word in program, arguments, path or address", "text")),
+    (("kind=exec   ", "strong"), ("a field with this value: kind, pid, uid, comm, path, port …", "text")),
+    (("uid!=0      ", "strong"), ("a field without it", "text")),
+    (("kind=open comm=cat", "strong"), ("  words are AND-ed; quote a value that has spaces", "text")),
+)
+
+
+def alert_page(alert: Alert) -> Page:
+    """Everything that is known about an alert."""
+
+    def page(width: int) -> list[Line]:
+        lines = fact_lines(alert, width)
+        lines += fact("alert", f"{alert.id}  score {alert.score}  sha256 {alert.rule.sha256}", width, "muted")
+        lines += fact("seen", f"{alert.count} times, {alert.first_time} to {alert.last_time}", width)
+        lines += [(), (("Process tree", "accent strong"),), *tree_lines(alert, width)]
+        lines += [(), (("Event", "accent strong"),)]
+        for name, value in alert.event.items():
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            lines += [((f"{name}: ", "muted"), *first) for first in fact("", text, width - cell_len(name) - 2)[:1]]
+        return lines
+
+    return page

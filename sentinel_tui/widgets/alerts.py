@@ -1,0 +1,72 @@
+"""The alerts, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from sentinel_engine.snapshot import Alert, Severity
+from sentinel_tui.actions import ALERTS, PANE, bindings
+from sentinel_tui.widgets.lines import SelectPane
+from sentinel_tui.widgets.paint import SEVERITY_MARKS, Span, fit, spread
+
+
+class AlertRow(NamedTuple):
+    """One alert as it is shown."""
+
+    key: str
+    severity: Severity
+    time: str
+    rule: str
+    message: str
+    times: int
+    loss: int
+
+
+class AlertsPane(SelectPane[AlertRow]):
+    """One line per alert; the same rule, process and object again counts up."""
+
+    BINDINGS: ClassVar = [*bindings(PANE), *bindings(ALERTS)]
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._alerts: dict[str, Alert] = {}
+
+    def on_mount(self) -> None:
+        """Name the pane."""
+        self.border_title = "Alerts"
+
+    def show_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Show these alerts, given oldest first."""
+        self._alerts = {alert.id: alert for alert in reversed(alerts)}
+        nothing: list[Span] = [
+            ("No alerts yet.", "muted"),
+            ("What a rule finds appears here, with the process tree beside it.", "muted"),
+        ]
+        self.show([_row(alert) for alert in self._alerts.values()], nothing)
+
+    @property
+    def alert(self) -> Alert | None:
+        """The selected alert."""
+        return self._alerts[self.selected.key] if self.selected else None
+
+    def spans(self, row: AlertRow, width: int) -> Sequence[Span]:
+        """Mark and severity, time, rule, message, how often; loss is said in words."""
+        color = f"severity-{row.severity}"
+        rule = 28 if width >= 100 else 18 if width >= 56 else 14
+        message = f"{row.message}  ({row.loss} events lost: the tree may be incomplete)" if row.loss else row.message
+        rest = max(0, width - 10 - 8 - rule - 5 - 4)
+        return spread(
+            [
+                (fit(f"{SEVERITY_MARKS[row.severity]} {row.severity}", 10), f"{color} strong"),
+                (row.time, "muted"),
+                (fit(row.rule, rule), color),
+                (fit(message, rest), "text"),
+                (fit(f"×{row.times}", 5, right=True), "strong" if row.times > 1 else "muted"),
+            ]
+        )
+
+
+def _row(alert: Alert) -> AlertRow:
+    rule = alert.rule
+    return AlertRow(alert.id, rule.severity, alert.time[11:19], rule.id, alert.message, alert.count, alert.loss)

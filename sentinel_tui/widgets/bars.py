@@ -1,0 +1,194 @@
+"""The lines at the top and the bottom: header, tabs, status, keys. None of them ever wraps or cuts a figure."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from rich.cells import cell_len
+from textual.strip import Strip
+
+from sentinel_engine.snapshot import RuleState, Severity, Snapshot, SourceView
+from sentinel_engine.text import inert
+from sentinel_tui.actions import ACTIONS, PANE
+from sentinel_tui.widgets import figures
+from sentinel_tui.widgets.paint import SEVERITY_MARKS, Painted, Span
+
+_GAP: Final = 3
+_SPARK_WIDTHS: Final = (24, 12)
+
+# One item of a bar, from its longest form to its shortest; an empty last form may be left out altogether.
+Forms = Sequence[Sequence[Span]]
+
+
+class Bar(Painted):
+    """One line, drawn again only when it says something else."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.line: Sequence[Span] = ()
+
+    def say(self, line: Sequence[Span]) -> None:
+        """Show these spans."""
+        if line != self.line:
+            self.line = line
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:  # noqa: ARG002 - there is one line
+        """Textual's line API."""
+        return self.paint(self.line, self.size.width)
+
+
+class HeaderBar(Bar):
+    """Host, state, rate, loss, rules, alerts, our own cost."""
+
+    def show(self, snapshot: Snapshot, frozen: float | None) -> None:
+        """Show this snapshot; ``frozen`` is for how many seconds the view has been paused."""
+        source = snapshot.source
+        host, kernel = _identity(source)
+        # In the order of importance: what comes last becomes shorter first.
+        items = {
+            "state": _state(snapshot, frozen),
+            "lost": _lost(snapshot.total_lost),
+            "alerts": _alerts(snapshot),
+            "rate": [[(f"{figures.count(next(reversed(snapshot.events_per_second), 0))} ev/s", "text")]],
+            "rules": _rules(snapshot),
+            "host": [[(host, "strong")], []],
+            "cost": _cost(snapshot),
+            "spark": [
+                *([(figures.sparkline(snapshot.events_per_second, width), "accent")] for width in _SPARK_WIDTHS),
+                [],
+            ],
+            "kernel": [[(kernel, "muted")], []],
+        }
+        shown = squeeze(list(items.values()), self.size.width - 2)
+        by_name = dict(zip(items, shown, strict=True))
+        order = ("host", "kernel", "state", "rate", "spark", "lost", "rules", "alerts", "cost")
+        self.say(_joined([by_name[name] for name in order if by_name[name]]))
+
+
+def squeeze(items: Sequence[Forms], width: int) -> list[Sequence[Span]]:
+    """One form of each item, so that all fit: the last, least important items become short first."""
+    chosen = [0] * len(items)
+
+    def total() -> int:
+        shown = [forms[at] for forms, at in zip(items, chosen, strict=True) if forms[at]]
+        return sum(cell_len(text) for form in shown for text, _ in form) + _GAP * max(0, len(shown) - 1)
+
+    for index in reversed(range(len(items))):
+        while total() > width and chosen[index] < len(items[index]) - 1:
+            chosen[index] += 1
+    return [forms[at] for forms, at in zip(items, chosen, strict=True)]
+
+
+def _joined(items: Sequence[Sequence[Span]]) -> list[Span]:
+    line: list[Span] = [(" ", "text")]
+    for index, item in enumerate(items):
+        line += [(" " * _GAP, "text")] if index else []
+        line += item
+    return line
+
+
+def _identity(source: SourceView) -> tuple[str, str]:
+    if not source.live:
+        return inert(source.name, 24), "recording"
+    host = os.uname()
+    return inert(host.nodename, 24), inert(host.release, 32)
+
+
+def _state(snapshot: Snapshot, frozen: float | None) -> Forms:
+    source, elapsed = snapshot.source, figures.elapsed(snapshot.elapsed)
+    if frozen is not None:
+        clock = f"{int(frozen) // 60:02d}:{int(frozen) % 60:02d}"
+        return [[("‖ PAUSED", "warn strong"), (f" frozen {clock}", "warn")]]
+    if source.problem:
+        return [[("✗ BROKEN", "loud bad"), (f" {elapsed}", "text")]]
+    if source.ended:
+        return [[("■ ENDED", "warn strong"), (f" {elapsed}", "text")]]
+    return [[("● LIVE" if source.live else "▶ REPLAY", "good strong"), (f" {elapsed}", "text")]]
+
+
+def _lost(total: int) -> Forms:
+    return (
+        [[(f" LOST {total:,} EVENTS ", "bad loud")], [(f" LOST {total:,} ", "bad loud")]]
+        if total
+        else [[("lost 0", "muted")]]
+    )
+
+
+def _rules(snapshot: Snapshot) -> Forms:
+    states = Counter(rule.state for rule in snapshot.rules)
+    on = states[RuleState.ENABLED]
+    bad = states[RuleState.FAILED] + states[RuleState.QUARANTINED]
+    off = len(snapshot.rules) - on - bad
+    failed: Span = (f" {bad} bad", "bad strong" if bad else "muted")
+    return [
+        [(f"rules {on} on", "text"), (f" {off} off", "muted"), failed],
+        [(f"rules {on} on", "text"), failed],
+        [(f"{on} on", "text"), failed],
+    ]
+
+
+def _alerts(snapshot: Snapshot) -> Forms:
+    counts: Counter[Severity] = Counter()
+    for rule in snapshot.rules:
+        counts[rule.severity] += rule.alerts
+    found = [severity for severity in Severity if counts[severity]]
+    if not found:
+        return [[("no alerts", "muted")]]
+
+    def form(severities: Sequence[Severity]) -> list[Span]:
+        return [
+            (
+                f"{' ' if index else ''}{SEVERITY_MARKS[one]} {figures.count(counts[one])} {one}",
+                f"severity-{one} strong",
+            )
+            for index, one in enumerate(severities)
+        ]
+
+    total = figures.count(counts.total())
+    return [form(found), form(found[:2]), form(found[:1]), [(f"▲ {total} alerts", f"severity-{found[0]} strong")]]
+
+
+def _cost(snapshot: Snapshot) -> Forms:
+    cpu = f"cpu {snapshot.cpu_percent:.0f}%"
+    return [[(f"{cpu} {figures.size(snapshot.rss_bytes)}", "muted")], [(cpu, "muted")], []]
+
+
+class TabBar(Bar):
+    """The panes' names, on a screen that has room for one pane only."""
+
+    def show(self, panes: Sequence[tuple[str, str]], current: str) -> None:
+        """Show these (id, name) panes; a click goes to one."""
+        line: list[Span] = []
+        for number, (pane, name) in enumerate(panes, 1):
+            style = "accent loud" if pane == current else "muted"
+            line += [(f" {number} {name} ", f"{style} @screen.pane('{pane}')"), (" ", "text")]
+        self.say(line)
+
+
+class StatusBar(Bar):
+    """The newest thing to know, in one sentence."""
+
+    def tell(self, sentence: str, *, bad: bool = False) -> None:
+        """Show this sentence, which may hold text of the host."""
+        self.say([(" ✗ ", "bad strong") if bad else (" ", "text"), (inert(sentence, 500), "bad" if bad else "text")])
+
+
+class KeyBar(Bar):
+    """What the keys do here; keys that have no room are in the help."""
+
+    def show(self, contexts: Sequence[str]) -> None:
+        """Show the keys of these contexts, as many as there is room for."""
+        left = self.size.width - 1
+        line: list[Span] = [(" ", "text")]
+        for action in ACTIONS:
+            width = cell_len(action.shown) + len(action.label) + 3
+            if not action.label or action.context not in contexts or action.context == PANE or width > left:
+                continue
+            left -= width
+            click = f"@screen.{action.name}"
+            line += [(action.shown, f"accent strong {click}"), (f" {action.label}  ", f"text {click}")]
+        self.say(line)

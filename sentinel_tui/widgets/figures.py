@@ -1,0 +1,44 @@
+"""Figures short enough for a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def count(number: float) -> str:
+    """``9999``, ``12k``, ``1.2M``."""
+    return f"{number:.0f}" if number < 10_000 else _scaled(number, 1000, ("", "k", "M", "G", "T"))
+
+
+def size(number: int) -> str:
+    """Bytes: ``64K``, ``1.5M``."""
+    return _scaled(number, 1024, ("B", "K", "M", "G", "T"))
+
+
+def nanoseconds(number: int) -> str:
+    """``18ns``, ``1.2µs``, ``40ms``; a dash when nothing was measured yet."""
+    return _scaled(number, 1000, ("ns", "µs", "ms", "s")) if number > 0 else "–"
+
+
+def elapsed(seconds: float) -> str:
+    """``00:12:31``; hours go on past 99."""
+    minutes, second = divmod(int(seconds), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}"
+
+
+def sparkline(values: Sequence[int], width: int) -> str:
+    """The last ``width`` values as bars, scaled to the largest of them."""
+    shown = values[-width:]
+    top = max(shown, default=0) or 1
+    return "".join(_BARS[min(len(_BARS) - 1, value * len(_BARS) // top)] for value in shown).rjust(width)
+
+
+def _scaled(number: float, base: int, units: Sequence[str]) -> str:
+    """In the largest of these units that leaves at least 1; one decimal while that fits in three characters."""
+    left = iter(units)
+    unit = next(left)
+    while number >= min(base, 999.5) and (larger := next(left, None)):
+        number, unit = number / base, larger
+    return f"{number:.0f}{unit}" if number >= 9.95 or number == int(number) else f"{number:.1f}{unit}"

@@ -1,0 +1,91 @@
+"""The rules: state, cost and alerts of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from sentinel_engine.snapshot import RuleState, RuleView
+from sentinel_tui.widgets import figures
+from sentinel_tui.widgets.lines import SelectPane
+from sentinel_tui.widgets.paint import Span, fit, spread
+
+# Mark and colour of each state; the word is there as well wherever the rule is not simply on.
+STATES: Final = {
+    RuleState.ENABLED: ("●", "good"),
+    RuleState.LOADED: ("○", "muted"),
+    RuleState.DISABLED: ("○", "muted"),
+    RuleState.FAILED: ("✗", "bad"),
+    RuleState.QUARANTINED: ("✗", "bad"),
+}
+_COLUMNS: Final = (("calls", 5), ("p50", 5), ("p99", 5), ("mem", 4), ("alerts", 6))
+_WIDE_COLUMNS: Final = (("calls", 6), ("p50", 6), ("p99", 6), ("max", 6), ("mem", 5), ("alerts", 6))
+
+
+class RuleRow(NamedTuple):
+    """One rule as it is shown."""
+
+    key: str
+    state: RuleState
+    title: str
+    reason: str
+    figures: dict[str, str]
+
+
+def rule_row(view: RuleView) -> RuleRow:
+    """The row of this rule. The retry time of a quarantined rule is in its reason."""
+    reason = view.reason
+    if view.state is RuleState.QUARANTINED:
+        reason = f"{reason}  retry in {view.retry_seconds:.0f} s"
+    latency = view.latency_ns
+    shown = {
+        "calls": figures.count(view.calls),
+        "p50": figures.nanoseconds(latency.p50),
+        "p99": figures.nanoseconds(latency.p99),
+        "max": figures.nanoseconds(latency.max),
+        "mem": figures.size(view.memory_bytes.current),
+        "alerts": f"▲{figures.count(view.alerts)}" if view.alerts else "–",
+    }
+    return RuleRow(view.id, view.state, view.title, reason, shown)
+
+
+class RulesPane(SelectPane[RuleRow]):
+    """One line per rule; a rule that is not running says why instead of its figures."""
+
+    heading_lines = 1
+
+    def on_mount(self) -> None:
+        """Name the pane."""
+        self.border_title = "Rules"
+
+    def show_rules(self, views: Sequence[RuleView]) -> None:
+        """Show these rules."""
+        nothing: list[Span] = [
+            ("No rules are loaded, so nothing raises an alert.", "muted"),
+            ("Start with --rules DIR, or without --no-builtin-rules.", "muted"),
+        ]
+        self.show([rule_row(view) for view in views], nothing)
+
+    def heading(self, width: int) -> Sequence[Span]:
+        """The columns' names."""
+        names = [(name.rjust(size), "muted") for name, size in _columns(width)]
+        return spread([("   " + fit("rule", _name_width(width - 1)), "muted"), *names])
+
+    def spans(self, row: RuleRow, width: int) -> Sequence[Span]:
+        """Mark, id, figures; or mark, id, state and reason."""
+        mark, color = STATES[row.state]
+        name = _name_width(width)
+        if row.state is RuleState.ENABLED:
+            figures_of = [(fit(row.figures[column], size, right=True), "text") for column, size in _columns(width)]
+            return spread([(mark, color), (fit(row.key, name), "text"), *figures_of])
+        state = "off" if row.state in {RuleState.DISABLED, RuleState.LOADED} else row.state.value
+        said = f"{state}: {row.reason}" if row.reason else state
+        return spread([(mark, color), (fit(row.key, name), color), (fit(said, width - name - 3), color)])
+
+
+def _columns(width: int) -> Sequence[tuple[str, int]]:
+    return _WIDE_COLUMNS if width >= 70 else _COLUMNS
+
+
+def _name_width(width: int) -> int:
+    return max(8, min(40, width - 2 - sum(size + 1 for _, size in _columns(width))))

@@ -1,0 +1,95 @@
+"""Who did it: the processes from the root to the culprit, and the facts of the alert below."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Final
+
+from rich.cells import cell_len
+
+from sentinel_engine.snapshot import Alert, ProcessEntry
+from sentinel_engine.text import inert
+from sentinel_tui.widgets.lines import Line, TextPane
+from sentinel_tui.widgets.paint import SEVERITY_MARKS, Span, fit, fold
+
+_LABEL_WIDTH: Final = 9
+_FACT_LINES: Final = 6
+
+
+class TreePane(TextPane):
+    """The tree of the selected alert."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._alert: Alert | None = None
+
+    def on_mount(self) -> None:
+        """Name the pane."""
+        self.border_title = "Process tree"
+
+    def show_alert(self, alert: Alert | None) -> None:
+        """Show the tree of this alert."""
+        if alert is None or self._alert is None or alert.id != self._alert.id:
+            self.scroll_to(y=0, animate=False)
+        self._alert = alert
+        self._lay_out()
+
+    def on_resize(self) -> None:
+        """Fold the lines for the new width."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        width = self.scrollable_content_region.width
+        if self._alert is None:
+            self.show((), [("Select an alert to see who did it.", "muted")])
+        elif width > _LABEL_WIDTH:
+            self.show([*tree_lines(self._alert, width), (), *fact_lines(self._alert, width)])
+
+
+def tree_lines(alert: Alert, width: int) -> list[Line]:
+    """One line per process, root first, each below its parent; the last one is marked."""
+    tree = alert.process_tree
+    lines = [_process(entry, depth, width) for depth, entry in enumerate(tree[:-1])]
+    mark = ("  ◀ alert", f"severity-{alert.rule.severity} strong")
+    return [*lines, *(_process(entry, len(tree) - 1, width, mark) for entry in tree[-1:])]
+
+
+def _process(entry: ProcessEntry, depth: int, width: int, mark: Span | None = None) -> Line:
+    # A deep tree must leave room for the names: the indent stops at a third of the pane.
+    branch = " " * min((depth - 1) * 2, width // 3) + "└ " if depth else ""
+    facts = [str(entry.pid)]
+    facts += [f"uid {entry.uid}"] if entry.uid is not None else []
+    facts += [inert(entry.tty, 20)] if entry.tty else []
+    facts += [f"exited {entry.exited[11:19]}"] if entry.exited else []
+    line = [(branch, "muted"), (inert(entry.comm or "?", 40), "strong" if mark else "text")]
+    line += [(f" {' '.join(facts)}", "text" if mark else "muted"), *([mark] if mark else [])]
+    room = width - sum(cell_len(text) for text, _ in line) - 2
+    return (*line, (f"  {fit(' '.join(entry.argv), room)}", "text" if mark else "muted")) if room > 1 else tuple(line)
+
+
+def fact_lines(alert: Alert, width: int) -> list[Line]:
+    """What was found, by which rule, in which program."""
+    rule = alert.rule
+    lines = fact("what", f"{alert.message}  ×{alert.count}", width, "strong")
+    lines += fact("when", f"{alert.time[:23].replace('T', ' ')} UTC", width)
+    severity = f"severity-{rule.severity}"
+    lines += fact("rule", f"{SEVERITY_MARKS[rule.severity]} {rule.severity}  {rule.id} {rule.version}", width, severity)
+    if rule.attack:
+        lines += fact("ATT&CK", " ".join(rule.attack), width)
+    culprit = alert.process_tree[-1] if alert.process_tree else None
+    if culprit:
+        lines += fact("exe", culprit.exe or "unknown", width)
+        lines += fact("argv", shlex.join(culprit.argv), width) if culprit.argv else []
+        lines += fact("cwd", culprit.cwd, width) if culprit.cwd else []
+    if alert.loss:
+        lines += fact("lost", f"{alert.loss} events before this alert: the tree may be incomplete", width, "bad")
+    for log in alert.logs:
+        lines += fact("log", log, width)
+    return lines
+
+
+def fact(label: str, text: str, width: int, style: str = "text", limit: int = _FACT_LINES) -> list[Line]:
+    """A labelled value folded to the width."""
+    parts = fold(text, max(1, width - _LABEL_WIDTH), limit) or [""]
+    labels = [label, *[""] * (len(parts) - 1)]
+    return [((fit(name, _LABEL_WIDTH), "muted"), (part, style)) for name, part in zip(labels, parts, strict=True)]

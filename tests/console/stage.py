@@ -1,0 +1,167 @@
+"""A pipeline's front, built by hand: real records, history and event objects, but no kernel, clock or threads."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sentinel_engine.alerts import message_of
+from sentinel_engine.describe import detail, event_dict
+from sentinel_engine.history import History
+from sentinel_engine.match.plain import Filter
+from sentinel_engine.records import Clock, Record, batch_of, decode, encode
+from sentinel_engine.schema import KIND_BY_NAME
+from sentinel_engine.snapshot import (
+    Alert,
+    Latency,
+    Memory,
+    ProcessEntry,
+    RuleRef,
+    RuleState,
+    RuleView,
+    Severity,
+    Snapshot,
+    SourceView,
+)
+
+CLOCK = Clock(1_795_400_000_000_000_000)
+SECOND = 1_000_000_000
+AF_INET = 2
+
+
+def record(kind: str, second: float, pid: int, comm: bytes, **fields: Any) -> bytes:
+    """One encoded record at this many seconds since boot."""
+    return encode(KIND_BY_NAME[kind], boot_ns=int(second * SECOND), tgid=pid, tid=pid, comm=comm, **fields)
+
+
+def connect(second: float, pid: int, comm: bytes, address: bytes, port: int) -> bytes:
+    """One connect over IPv4."""
+    return record("connect", second, pid, comm, args=(3, AF_INET, port, 40000), strings=(address,), ret=-115)
+
+
+STORY = [
+    record("fork", 10.104, 4102, b"bash", args=(4212, 0)),
+    record("exec", 10.131, 4212, b"curl", args=(0, 7, 0, 3), strings=(b"/usr/bin/curl", b"curl\0-s\x0010.0.0.5/x.sh", b"/root", b"pts/0")),
+    connect(10.140, 4212, b"curl", bytes([10, 0, 0, 5]), 80),
+    record("open", 10.152, 4213, b"cat", args=(0, 0, 9), strings=(b"/etc/shadow",), ret=3),
+    record("open", 10.153, 4213, b"cat", args=(0x80000, 0, 0), strings=("/opt/日本語/\u202etxt.exe[bold]".encode(),), ret=-2),
+    record("exec", 10.201, 4214, b"sh", args=(0, 8, 0, 2), strings=(b"/usr/bin/dash", b"sh\0-i", b"/root", b"pts/0")),
+    connect(10.220, 4214, b"sh", bytes([10, 0, 0, 5]), 4444),
+    record("memfd_create", 10.300, 4214, b"sh", args=(1,), strings=(b"\xff\xfepayload",)),
+    record("unlink", 10.310, 4214, b"sh", strings=(b"/var/log/auth.log",)),
+    record("exit", 10.400, 4213, b"cat"),
+]  # fmt: skip
+
+
+def rule(name: str, severity: Severity, state: RuleState = RuleState.ENABLED, **fields: Any) -> RuleView:
+    """One rule that has run for a while."""
+    return RuleView(
+        name, state, severity=severity, version="1.0", title=name.replace("-", " "), calls=1_204_377,
+        latency_ns=Latency(18, 41, 900, 20.5), memory_bytes=Memory(65536, 65536, 16 << 20), **fields,
+    )  # fmt: skip
+
+
+RULES = (
+    rule("reverse-shell", Severity.CRITICAL, alerts=1),
+    rule("sensitive-file-read", Severity.HIGH, alerts=3),
+    rule("hidden-file", Severity.MEDIUM, RuleState.DISABLED),
+    rule("my-rule.wat", Severity.LOW, RuleState.QUARANTINED, reason="deadline exceeded 5 times", retry_seconds=40),
+    rule("broken", Severity.LOW, RuleState.FAILED, reason="the module is not WebAssembly"),
+)
+TREE = (
+    ProcessEntry(1, "2026-11-23T09:00:00.000000000Z", "systemd", "/usr/lib/systemd/systemd", ("/sbin/init",), 0),
+    ProcessEntry(611, "2026-11-23T09:00:01.000000000Z", "sshd", "/usr/sbin/sshd", ("sshd: alice",), 0),
+    ProcessEntry(4102, "2026-11-23T10:20:00.000000000Z", "bash", "/usr/bin/bash", ("-bash",), 1000, "pts/0", "/root"),
+    ProcessEntry(4214, "2026-11-23T10:22:31.000000000Z", "sh", "/usr/bin/dash", ("sh", "-i"), 0, "pts/0", "/root"),
+)
+
+
+def alert(name: str, severity: Severity, index: int, message: str, **fields: Any) -> Alert:
+    """An alert about the story's record at this index."""
+    event = event_dict(decode(STORY[index], 0, index), CLOCK)
+    time = event["time"]
+    values: dict[str, Any] = {"count": 1, "first_time": time, "last_time": time, "process_tree": TREE} | fields
+    ref = RuleRef(name, "1.0", severity, "ab" * 32, ("T1059.004",))
+    return Alert(f"{index}-{name}", time, ref, message_of(message, event), event, **values)
+
+
+ALERTS = (
+    alert("sensitive-file-read", Severity.HIGH, 3, "{comm} read {path}", count=3, process_tree=TREE[:3]),
+    alert("reverse-shell", Severity.CRITICAL, 6, "{comm} → {addr}:{port}", logs=("stdin is a socket",)),
+)
+
+
+class Stage:
+    """What the console sees of a pipeline. ``calls`` keeps what it was told to do."""
+
+    def __init__(self, story: list[bytes] = STORY, alerts: tuple[Alert, ...] = ALERTS) -> None:
+        self.history = History()
+        self.total = 0
+        self.calls: list[tuple[Any, ...]] = []
+        self.refusal: Exception | None = None
+        self.view = Snapshot(
+            source=SourceView("demo", live=False),
+            elapsed=751.0,
+            events={},
+            total_events=0,
+            events_per_second=(1200, 9000, 12400, 3100, 800, 12400),
+            lost={},
+            total_lost=0,
+            rules=RULES,
+            alerts=alerts,
+            total_alerts=4,
+            cpu_percent=6.2,
+            rss_bytes=92 << 20,
+            session="",
+        )
+        self.feed(story)
+
+    def feed(self, records: list[bytes]) -> None:
+        """More events happen."""
+        if records:
+            self.history.append(batch_of(records, self.total))
+            self.total += len(records)
+
+    def change(self, **fields: Any) -> None:
+        """The next snapshot is different in these fields."""
+        self.view = msgspec.structs.replace(self.view, **fields)
+
+    def snapshot(self) -> Snapshot:
+        return self.view
+
+    def events(
+        self, where: Filter | None, limit: int, before: int | None = None, after: int = -1
+    ) -> list[dict[str, Any]]:
+        events = self.history.tail(lambda record: _event(record), where, limit, before, after)
+        return [event | {"detail": detail(event)} for event in events]
+
+    def set_enabled(self, rule_id: str, enabled: bool) -> Future[str]:
+        state = RuleState.ENABLED if enabled else RuleState.DISABLED
+        rules = [msgspec.structs.replace(one, state=state) if one.id == rule_id else one for one in self.view.rules]
+        self.change(rules=tuple(rules))
+        return self._done("set_enabled", rule_id, enabled)
+
+    def reload(self, rule_id: str) -> Future[str]:
+        return self._done("reload", rule_id)
+
+    def reload_all(self) -> Future[str]:
+        return self._done("reload_all")
+
+    def export(self, path: Path | None = None) -> Future[str]:
+        return self._done("export", path)
+
+    def _done(self, *call: Any) -> Future[str]:
+        self.calls.append(call)
+        future: Future[str] = Future()
+        if self.refusal:
+            future.set_exception(self.refusal)
+        else:
+            future.set_result(f"{call[0]} done")
+        return future
+
+
+def _event(record: Record) -> dict[str, Any]:
+    return event_dict(record, CLOCK)

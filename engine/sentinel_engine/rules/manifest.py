@@ -143,15 +143,10 @@ def discover(folders: Sequence[Path], *, builtin: bool) -> tuple[list[RuleSpec],
 
 def load_spec(path: Path, *, builtin: bool) -> RuleSpec:
     """The rule at this path: a folder with ``rule.yaml``, or a bare module. Raises RuleError."""
-    if path.suffix in MODULE_SUFFIXES and not path.is_dir():
-        return _bare(path, builtin=builtin)
-    folder_stat = path.lstat()
-    if stat.S_ISLNK(folder_stat.st_mode):
-        raise RuleError(f"{path} is a symbolic link", "put the folder itself there")
-    _refuse_writable(path, folder_stat, builtin=builtin)
-    text = _read(path / MANIFEST, MAX_MANIFEST, builtin=builtin)
-    yaml_form = _convert(_parse(text, path / MANIFEST), path / MANIFEST)
-    return _spec(path, yaml_form, builtin=builtin)
+    bare = path.suffix in MODULE_SUFFIXES and not path.is_dir()
+    spec = _bare(path, builtin=builtin) if bare else _from_folder(path, builtin=builtin)
+    os.close(_open(spec.path, builtin=builtin))  # refuse now what could not be read later
+    return spec
 
 
 def read_module(spec: RuleSpec) -> bytes:
@@ -202,12 +197,23 @@ def _id_of(path: Path) -> str:
 def _bare(path: Path, *, builtin: bool) -> RuleSpec:
     if not _BARE_ID.fullmatch(path.stem):
         raise RuleError("the file name makes no rule id", "name it with letters, digits, '-', '_' and '.' (at most 64)")
-    with open(_open(path, builtin=builtin), "rb"):  # refuse now what could not be read later
-        pass
     return RuleSpec(
         id=path.stem, path=path, folder=None, title=path.stem, version="0", severity=Severity.MEDIUM, attack=(),
         kinds=(), capabilities=CAPABILITIES, limits=Limits(), message=DEFAULT_MESSAGE, config=b"", builtin=builtin,
     )  # fmt: skip
+
+
+def _from_folder(folder: Path, *, builtin: bool) -> RuleSpec:
+    try:
+        found = folder.lstat()
+    except OSError as error:
+        raise RuleError(f"{folder} cannot be opened: {error.strerror}", "create it or correct its name") from None
+    if stat.S_ISLNK(found.st_mode):
+        raise RuleError(f"{folder} is a symbolic link", "put the folder itself there")
+    _refuse_writable(folder, found, builtin=builtin)
+    manifest = folder / MANIFEST
+    document = _parse(_read(manifest, MAX_MANIFEST, builtin=builtin), manifest)
+    return _spec(folder, _convert(document, manifest), builtin=builtin)
 
 
 def _spec(folder: Path, form: _RuleYaml, *, builtin: bool) -> RuleSpec:
@@ -266,12 +272,11 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
-            if isinstance(key.value, str):
-                seen.add(key.value)
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -307,7 +312,7 @@ def _convert(document: dict[str, Any], path: Path) -> _RuleYaml:
     what = _KEY_AT.sub("", text).replace("Object", "the file").replace("`", "'")
     fix = "see rules/README.md for the keys"
     if key == "severity":
-        fix = _suggest(str(document["severity"]), list(Severity))
+        fix = _suggest(str(document["severity"]), [str(severity) for severity in Severity])
     elif what.startswith("Expected 'str"):
         fix = "put the value in quotes"
     raise RuleError(f"{path}: {key + ': ' if key else ''}{what[:1].lower()}{what[1:]}", fix)

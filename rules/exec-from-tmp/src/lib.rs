@@ -29,7 +29,8 @@ fn is_suspicious(exec: &Exec, was_runtime: bool) -> bool {
 /// A folder in which any user may create files, or what lies in one.
 fn is_shared(path: &[u8]) -> bool {
     const FOLDERS: [&[u8]; 5] = [b"/tmp", b"/var/tmp", b"/dev/shm", b"/run/shm", b"/dev/mqueue"];
-    let lies_in = |folder: &&[u8]| path.strip_prefix(*folder).map_or(false, |rest| matches!(rest.first(), None | Some(b'/')));
+    let lies_in =
+        |folder: &&[u8]| path.strip_prefix(*folder).map_or(false, |rest| matches!(rest.first(), None | Some(b'/')));
     FOLDERS.iter().any(lies_in)
 }
 
@@ -53,14 +54,8 @@ fn is_shared_script(exec: &Exec) -> bool {
 
 /// The flags after which an interpreter runs something else than a script file; empty for what is no interpreter.
 fn code_flags(program: &[u8]) -> &'static [u8] {
-    const FAMILIES: [(&[u8], &[u8]); 6] = [
-        (b"python", b"cm"),
-        (b"perl", b"eE"),
-        (b"ruby", b"e"),
-        (b"php", b"r"),
-        (b"lua", b"e"),
-        (b"node", b"ep"),
-    ];
+    const FAMILIES: [(&[u8], &[u8]); 6] =
+        [(b"python", b"cm"), (b"perl", b"eE"), (b"ruby", b"e"), (b"php", b"r"), (b"lua", b"e"), (b"node", b"ep")];
     if matches!(program, b"sh" | b"bash" | b"dash" | b"zsh" | b"ksh" | b"busybox") {
         return b"c";
     }

@@ -41,23 +41,36 @@ fn wipes(path: &[u8], flags: u64) -> bool {
         return is_record(path);
     }
     // Log daemons append; truncate(1) and tools that cut single lines out open these without O_APPEND.
-    let appended = matches!(path.strip_prefix(b"/var/log/"),
-        Some(b"auth.log" | b"secure" | b"syslog" | b"messages" | b"kern.log" | b"audit/audit.log"));
+    let appended = matches!(
+        path.strip_prefix(b"/var/log/"),
+        Some(b"auth.log" | b"secure" | b"syslog" | b"messages" | b"kern.log" | b"audit/audit.log")
+    );
     appended && flags & O_APPEND == 0
 }
 
 fn is_record(path: &[u8]) -> bool {
     match path.strip_prefix(b"/var/log/") {
         Some(log) => !is_rotated(log) && !is_archived_journal(path),
-        None => matches!(path, b"/run/utmp" | b"/var/run/utmp" | b"/var/log" | b"/var/lib/wtmpdb/wtmp.db") || is_history(path),
+        None => {
+            matches!(path, b"/run/utmp" | b"/var/run/utmp" | b"/var/log" | b"/var/lib/wtmpdb/wtmp.db")
+                || is_history(path)
+        }
     }
 }
 
 fn is_history(path: &[u8]) -> bool {
     matches!(
         basename(path),
-        b".bash_history" | b".zsh_history" | b".zhistory" | b".ash_history" | b".ksh_history" | b".sh_history"
-            | b".python_history" | b".mysql_history" | b".psql_history" | b"fish_history"
+        b".bash_history"
+            | b".zsh_history"
+            | b".zhistory"
+            | b".ash_history"
+            | b".ksh_history"
+            | b".sh_history"
+            | b".python_history"
+            | b".mysql_history"
+            | b".psql_history"
+            | b"fish_history"
     )
 }
 

@@ -44,12 +44,30 @@ fn runs_later(path: &[u8]) -> bool {
 
 fn in_etc(name: &[u8]) -> bool {
     const FILES: [&[u8]; 9] = [
-        b"crontab", b"anacrontab", b"ld.so.preload", b"profile", b"bash.bashrc", b"bashrc", b"zsh/zshrc", b"rc.local",
+        b"crontab",
+        b"anacrontab",
+        b"ld.so.preload",
+        b"profile",
+        b"bash.bashrc",
+        b"bashrc",
+        b"zsh/zshrc",
+        b"rc.local",
         b"inittab",
     ];
     const FOLDERS: [&[u8]; 13] = [
-        b"cron.d/", b"cron.hourly/", b"cron.daily/", b"cron.weekly/", b"cron.monthly/", b"systemd/system/",
-        b"systemd/user/", b"init.d/", b"profile.d/", b"update-motd.d/", b"udev/rules.d/", b"ld.so.conf.d/", b"pam.d/",
+        b"cron.d/",
+        b"cron.hourly/",
+        b"cron.daily/",
+        b"cron.weekly/",
+        b"cron.monthly/",
+        b"systemd/system/",
+        b"systemd/user/",
+        b"init.d/",
+        b"profile.d/",
+        b"update-motd.d/",
+        b"udev/rules.d/",
+        b"ld.so.conf.d/",
+        b"pam.d/",
     ];
     FILES.contains(&name) || FOLDERS.iter().any(|folder| name.starts_with(folder)) || name.starts_with(b"sudoers.d/")
 }
@@ -57,7 +75,14 @@ fn in_etc(name: &[u8]) -> bool {
 fn in_home(path: &[u8]) -> bool {
     let file = matches!(
         basename(path),
-        b".bashrc" | b".bash_profile" | b".bash_login" | b".bash_logout" | b".profile" | b".zshrc" | b".zprofile" | b".zshenv"
+        b".bashrc"
+            | b".bash_profile"
+            | b".bash_login"
+            | b".bash_logout"
+            | b".profile"
+            | b".zshrc"
+            | b".zprofile"
+            | b".zshenv"
     );
     file || path.ends_with(b"/.ssh/authorized_keys")
         || path.ends_with(b"/.ssh/authorized_keys2")

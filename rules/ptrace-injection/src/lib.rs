@@ -18,7 +18,8 @@ fn check(event: &Event) -> i32 {
     STATE.with(|state| match event.kind() {
         Kind::Ptrace(ptrace) if takes_control(ptrace.request()) && (event.succeeded() || event.denied()) => {
             let target = ptrace.target_pid() as u32;
-            if target == event.tgid() || state.parent.of(target) == event.tgid() || state.reported.get(event) == target {
+            if target == event.tgid() || state.parent.of(target) == event.tgid() || state.reported.get(event) == target
+            {
                 return 0;
             }
             state.reported.set(event, target);

@@ -60,7 +60,21 @@ fn is_remote(state: u8) -> bool {
 }
 
 fn is_shell(program: &[u8]) -> bool {
-    matches!(program, b"sh" | b"bash" | b"dash" | b"zsh" | b"ksh" | b"ash" | b"fish" | b"tcsh" | b"csh" | b"busybox" | b"mksh" | b"rbash")
+    matches!(
+        program,
+        b"sh"
+            | b"bash"
+            | b"dash"
+            | b"zsh"
+            | b"ksh"
+            | b"ash"
+            | b"fish"
+            | b"tcsh"
+            | b"csh"
+            | b"busybox"
+            | b"mksh"
+            | b"rbash"
+    )
 }
 
 fn interpreter(program: &[u8]) -> bool {
@@ -71,9 +85,7 @@ fn interpreter(program: &[u8]) -> bool {
 fn is_reverse_shell(program: &[u8], argv: &[u8]) -> bool {
     match program {
         b"nc" | b"ncat" | b"netcat" | b"nc.traditional" | b"nc.openbsd" => netcat_runs_shell(argv),
-        b"socat" => {
-            any(argv, &[b"exec:", b"system:"]) && any(argv, &[b"tcp", b"udp", b"openssl", b"sctp"])
-        }
+        b"socat" => any(argv, &[b"exec:", b"system:"]) && any(argv, &[b"tcp", b"udp", b"openssl", b"sctp"]),
         _ if is_shell(program) => shell_script(argv) || (program == b"busybox" && netcat_runs_shell(argv)),
         _ if interpreter(program) => inline_code(argv),
         _ => false,
@@ -96,14 +108,19 @@ fn netcat_runs_shell(argv: &[u8]) -> bool {
 fn shell_script(argv: &[u8]) -> bool {
     let device = contains(argv, b"/dev/tcp/") || contains(argv, b"/dev/udp/");
     (device && any(argv, &[b"0>&1", b"0<&", b"-i ", b"while read", b"sh <&"]))
-        || (contains(argv, b"mkfifo") && any(argv, &[b"nc ", b"ncat ", b"telnet ", b"s_client"]) && any(argv, &[b"sh "]))
+        || (contains(argv, b"mkfifo")
+            && any(argv, &[b"nc ", b"ncat ", b"telnet ", b"s_client"])
+            && any(argv, &[b"sh "]))
 }
 
 /// Code on an interpreter's command line that has a socket and starts a shell.
 fn inline_code(argv: &[u8]) -> bool {
     args(argv).skip(1).any(|arg| matches!(arg, b"-c" | b"-e" | b"-E" | b"-r" | b"-MIO"))
         && contains_ignoring_case(argv, b"sock")
-        && any(argv, &[b"/bin/sh", b"/bin/bash", b"\"sh\"", b"'sh'", b"\"bash\"", b"'bash'", b"pty.spawn", b"dup2", b"sh -i"])
+        && any(
+            argv,
+            &[b"/bin/sh", b"/bin/bash", b"\"sh\"", b"'sh'", b"\"bash\"", b"'bash'", b"pty.spawn", b"dup2", b"sh -i"],
+        )
 }
 
 fn any(text: &[u8], needles: &[&[u8]]) -> bool {

@@ -20,10 +20,10 @@
 #![no_std]
 
 mod host;
+pub mod linux;
 mod memory;
 mod process;
 mod record;
-pub mod linux;
 pub mod text;
 
 pub use host::{log, timestamp, LogLine};

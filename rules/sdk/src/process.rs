@@ -42,14 +42,22 @@ impl<T: Copy + PartialEq, const N: usize> PerProcess<T, N> {
     #[inline]
     pub fn get(&self, event: &Event) -> T {
         let slot = &self.slots[Self::place(event.tgid())];
-        if slot.tgid == event.tgid() && slot.start == event.leader_start() { slot.value } else { self.default }
+        if slot.tgid == event.tgid() && slot.start == event.leader_start() {
+            slot.value
+        } else {
+            self.default
+        }
     }
 
     /// What is known of the process that now has this id: for a target, of which an event gives no start time.
     #[inline]
     pub fn of(&self, tgid: u32) -> T {
         let slot = &self.slots[Self::place(tgid)];
-        if slot.tgid == tgid { slot.value } else { self.default }
+        if slot.tgid == tgid {
+            slot.value
+        } else {
+            self.default
+        }
     }
 
     /// Remembers `value` for the event's process.
@@ -76,8 +84,18 @@ impl<T: Copy + PartialEq, const N: usize> PerProcess<T, N> {
 /// `/usr/bin/sudo`; empty for any other. The kernel gives `exe`, so unlike `comm` the program cannot choose it.
 pub fn system_program(exe: &[u8]) -> &[u8] {
     const FOLDERS: [&[u8]; 8] = [
-        b"/usr/bin", b"/usr/sbin", b"/bin", b"/sbin", b"/usr/local/bin", b"/usr/local/sbin", b"/usr/lib/systemd",
+        b"/usr/bin",
+        b"/usr/sbin",
+        b"/bin",
+        b"/sbin",
+        b"/usr/local/bin",
+        b"/usr/local/sbin",
+        b"/usr/lib/systemd",
         b"/usr/lib/openssh",
     ];
-    if FOLDERS.contains(&dirname(exe)) { basename(exe) } else { b"" }
+    if FOLDERS.contains(&dirname(exe)) {
+        basename(exe)
+    } else {
+        b""
+    }
 }

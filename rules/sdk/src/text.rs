@@ -38,6 +38,7 @@ pub fn args(argv: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
 /// The leading decimal digits as a number; `None` when there are none or too many.
 pub fn number(text: &[u8]) -> Option<u32> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
-    let value = digits.clone().try_fold(0u32, |value, &digit| value.checked_mul(10)?.checked_add((digit - b'0') as u32));
+    let value =
+        digits.clone().try_fold(0u32, |value, &digit| value.checked_mul(10)?.checked_add((digit - b'0') as u32));
     digits.count().checked_sub(1).and(value)
 }

@@ -62,20 +62,36 @@ fn secret(path: &[u8], event: &Event) -> u8 {
         b".git-credentials" | b".netrc" | b".pgpass" => true,
         _ => folder.ends_with(b"/.gnupg/private-keys-v1.d"),
     };
-    if cloud { CLOUD } else { 0 }
+    if cloud {
+        CLOUD
+    } else {
+        0
+    }
 }
 
 /// What the program of this name, in a system folder, has to open to do its work.
 fn duty(program: &[u8]) -> u8 {
     match program {
-        b"sudo" | b"su" | b"login" | b"passwd" | b"chage" | b"chpasswd" | b"unix_chkpwd" | b"newgrp" | b"gpasswd" => LOGIN,
+        b"sudo" | b"su" | b"login" | b"passwd" | b"chage" | b"chpasswd" | b"unix_chkpwd" | b"newgrp" | b"gpasswd" => {
+            LOGIN
+        }
         b"useradd" | b"usermod" | b"userdel" | b"groupadd" | b"groupmod" | b"groupdel" | b"pwck" | b"grpck" => LOGIN,
-        b"visudo" | b"cron" | b"crond" | b"atd" | b"nscd" | b"polkitd" | b"pwconv" | b"grpconv" | b"chfn" | b"chsh" => LOGIN,
+        b"visudo" | b"cron" | b"crond" | b"atd" | b"nscd" | b"polkitd" | b"pwconv" | b"grpconv" | b"chfn" | b"chsh" => {
+            LOGIN
+        }
         b"systemd" | b"systemd-executor" | b"systemd-userdbd" | b"systemd-userwork" | b"systemd-sysusers" => LOGIN,
         b"dpkg" | b"rpm" => LOGIN | SSH,
         b"sshd" | b"sshd-session" | b"sshd-auth" => LOGIN | SSH,
         b"ssh" | b"ssh-add" | b"ssh-keygen" | b"ssh-keysign" => SSH,
-        b"kubectl" | b"helm" | b"k9s" | b"aws" | b"docker" | b"git" | b"git-credential-store" | b"gpg" | b"gpg-agent" => CLOUD,
+        b"kubectl"
+        | b"helm"
+        | b"k9s"
+        | b"aws"
+        | b"docker"
+        | b"git"
+        | b"git-credential-store"
+        | b"gpg"
+        | b"gpg-agent" => CLOUD,
         b"psql" | b"pg_dump" => CLOUD,
         _ => 0,
     }

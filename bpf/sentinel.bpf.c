@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // The kernel side of sentinel-tui: turns what processes do into the records of events.h.
 //
-// Raw tracepoints only. sys_exit looks the call up in a table and tail-calls its kind's handler;
-// everything else is sched_process_{exec,fork,exit}. Kernel structs are reached through
+// Typed raw tracepoints (tp_btf) only. sys_exit looks the call up in a table and tail-calls its kind's
+// handler; everything else is sched_process_{exec,fork,exit}. Kernel structs are reached through
 // OFF_<struct>__<member> byte offsets, which the loader takes from the running kernel's BTF.
 #define BPF_LICENSE Dual BSD/GPL
 #include <linux/types.h>
@@ -25,6 +25,7 @@
 #define S_IFSOCK 0140000
 #define EINPROGRESS 115
 #define TS_COMPAT 2
+#define PROC_PID_INIT_INO 0xEFFFFFFC // the first pid namespace
 
 // Call and kind that one system call number stands for, in the native [0] and the 32-bit [1] table.
 struct call {
@@ -46,7 +47,7 @@ struct counters {
 };
 
 struct scratch {
-	u64 arg[6];
+	u64 arg[5];
 	s64 ret;
 	u32 call;
 	u32 flags; // record flags so far
@@ -66,12 +67,17 @@ BPF_PROG_ARRAY(handlers, KIND_SLOTS);
 BPF_RINGBUF_OUTPUT(lifecycle, LIFECYCLE_PAGES);
 BPF_RINGBUF_OUTPUT(bulk, BULK_PAGES);
 
-#define GET(type, base, member)                                                                     \
+// A member of a struct that the verifier knows the type of: a plain load, 0 where a pointer is bad.
+#define GET(type, base, member) (*(type *)((void *)(base) + OFF_##member))
+// A member of any other kernel struct. Ten times slower, so neighbours are read together where it counts.
+#define PEEK(type, base, member)                                                                    \
 	({                                                                                          \
 		type _value = 0;                                                                    \
 		bpf_probe_read_kernel(&_value, sizeof(_value), (void *)((u64)(base) + OFF_##member)); \
 		_value;                                                                             \
 	})
+
+static void *(*current_task)(void) = (void *)158; // bpf_get_current_task_btf, newer than BCC's headers
 
 // ---- one record: begin, strings, emit ----------------------------------------------------------
 
@@ -104,15 +110,17 @@ static __always_inline u32 pid_namespace(void *task)
 {
 	void *pid = GET(void *, task, task_struct__thread_pid);
 	u32 level = GET(u32, pid, pid__level);
-	void *ns = GET(void *, pid + (u64)level * SIZE_upid, pid__numbers + OFF_upid__ns);
-	return GET(u32, ns, pid_namespace__ns__inum);
+	if (!level)
+		return PROC_PID_INIT_INO;
+	void *ns = PEEK(void *, pid + (u64)level * SIZE_upid, pid__numbers + OFF_upid__ns);
+	return PEEK(u32, ns, pid_namespace__ns__inum);
 }
 
 // Fills the header for the current task; strings are put after it.
 static __always_inline void begin(struct scratch *s, u32 kind)
 {
 	struct event *e = &s->event;
-	void *task = (void *)bpf_get_current_task();
+	void *task = current_task();
 	void *leader = GET(void *, task, task_struct__group_leader);
 	void *parent = GET(void *, task, task_struct__real_parent);
 	void *cred = GET(void *, task, task_struct__cred);
@@ -210,10 +218,18 @@ struct place {
 	void *mnt, *dentry; // as struct path
 };
 
+// Neighbours in memory that put_path reads at once.
+_Static_assert(OFF_mount__mnt_mountpoint == OFF_mount__mnt_parent + 8, "struct mount");
+_Static_assert(OFF_mount__mnt + OFF_vfsmount__mnt_root == OFF_mount__mnt_parent + 16, "struct mount");
+_Static_assert(OFF_dentry__d_name__name == OFF_dentry__d_parent + 16, "struct dentry");
+
 // The absolute path of a file as its mount namespace has it. No string that user space could change is read.
 // A file that is in no folder (a memfd) is "/" and its name. Returns whether it is such a one.
 static __always_inline bool put_path(struct scratch *s, u32 slot, struct place at)
 {
+	struct {
+		void *parent, *mountpoint, *root;
+	} m = {};
 	struct {
 		void *parent;
 		u64 hash_len;
@@ -221,23 +237,21 @@ static __always_inline bool put_path(struct scratch *s, u32 slot, struct place a
 	} d;
 	u32 start = MAX_PATH;
 	bool loose = false, whole = false;
-	void *root = GET(void *, at.mnt, vfsmount__mnt_root);
-	if (!at.dentry)
+	void *mount = at.mnt - OFF_mount__mnt;
+	if (!at.dentry || bpf_probe_read_kernel(&m, sizeof(m), mount + OFF_mount__mnt_parent))
 		return false;
 	for (int i = 0; i < COMPONENTS; i++) {
-		if (at.dentry == root) {
-			void *mount = at.mnt - OFF_mount__mnt;
-			void *parent = GET(void *, mount, mount__mnt_parent);
-			if (parent == mount || !parent) {
+		if (at.dentry == m.root) {
+			if (m.parent == mount) {
 				whole = true;
 				break;
 			}
-			at.dentry = GET(void *, mount, mount__mnt_mountpoint);
-			at.mnt = parent + OFF_mount__mnt;
-			root = GET(void *, at.mnt, vfsmount__mnt_root);
+			at.dentry = m.mountpoint;
+			mount = m.parent;
+			if (bpf_probe_read_kernel(&m, sizeof(m), mount + OFF_mount__mnt_parent))
+				break;
 			continue;
 		}
-		// d_parent and d_name are neighbours: one read for both.
 		if (bpf_probe_read_kernel(&d, sizeof(d), at.dentry + OFF_dentry__d_parent))
 			break;
 		u32 size = (d.hash_len >> 32) & (NAME_SIZE - 1);
@@ -279,7 +293,7 @@ static __always_inline struct place working_directory(void *task)
 
 static __always_inline void *file_of(int fd)
 {
-	void *files = GET(void *, bpf_get_current_task(), task_struct__files);
+	void *files = GET(void *, current_task(), task_struct__files);
 	void *table = GET(void *, files, files_struct__fdt);
 	if (fd < 0 || (u32)fd >= GET(u32, table, fdtable__max_fds))
 		return NULL;
@@ -295,7 +309,7 @@ static __always_inline void put_user_path(struct scratch *s, u32 slot, int dirfd
 	char first = 0;
 	bpf_probe_read_user(&first, sizeof(first), (void *)from);
 	if (first != '/') {
-		void *task = (void *)bpf_get_current_task();
+		void *task = current_task();
 		put_path(s, slot, dirfd == AT_FDCWD ? working_directory(task) : place_of_file(file_of(dirfd)));
 		if (first && s->event.slen[slot] > 1) {
 			s->record[s->end & RECORD_MASK] = '/';
@@ -310,22 +324,22 @@ static __always_inline void put_user_path(struct scratch *s, u32 slot, int dirfd
 static __always_inline void *sock_of(int fd)
 {
 	void *file = file_of(fd);
-	void *inode = GET(void *, file, file__f_inode);
-	if ((GET(u16, inode, inode__i_mode) & S_IFMT) != S_IFSOCK)
+	void *inode = PEEK(void *, file, file__f_inode);
+	if ((PEEK(u16, inode, inode__i_mode) & S_IFMT) != S_IFSOCK)
 		return NULL;
-	return GET(void *, GET(void *, file, file__private_data), socket__sk);
+	return PEEK(void *, PEEK(void *, file, file__private_data), socket__sk);
 }
 
 // The other end of a connected socket, from the kernel's socket: family, port, address, local port.
 static __always_inline void put_peer(struct scratch *s, void *sk)
 {
 	struct event *e = &s->event;
-	u16 family = GET(u16, sk, sock_common__skc_family);
+	u16 family = PEEK(u16, sk, sock_common__skc_family);
 	e->a[1] = family;
 	if (family != AF_INET && family != AF_INET6)
 		return;
-	e->a[2] = __builtin_bswap16(GET(u16, sk, sock_common__skc_dport));
-	e->a[3] = GET(u16, sk, sock_common__skc_num);
+	e->a[2] = __builtin_bswap16(PEEK(u16, sk, sock_common__skc_dport));
+	e->a[3] = PEEK(u16, sk, sock_common__skc_num);
 	if (family == AF_INET)
 		put_bytes(s, 0, sk + OFF_sock_common__skc_daddr, 4);
 	else
@@ -370,9 +384,9 @@ static __always_inline void put_sockaddr(struct scratch *s, u64 from, u32 size)
 
 // ---- processes ---------------------------------------------------------------------------------
 
-RAW_TRACEPOINT_PROBE(sched_process_exec)
+int tp_sched_process_exec(u64 *ctx)
 {
-	void *task = (void *)ctx->args[0];
+	void *task = (void *)ctx[0];
 	struct scratch *s = scratch_of_cpu();
 	if (!s || !wanted(EVENT_EXEC))
 		return 0;
@@ -387,8 +401,8 @@ RAW_TRACEPOINT_PROBE(sched_process_exec)
 	if (GET(u32, inode, inode__i_nlink) == 0)
 		e->a[0] = loose ? EXE_DELETED | EXE_MEMFD : EXE_DELETED;
 	e->a[1] = GET(u64, inode, inode__i_ino);
-	e->a[2] = GET(u64, GET(void *, task, task_struct__cred), cred__cap_effective);
-	e->a[3] = GET(u32, ctx->args[2], linux_binprm__argc);
+	e->a[2] = PEEK(u64, GET(void *, task, task_struct__cred), cred__cap_effective);
+	e->a[3] = GET(u32, ctx[2], linux_binprm__argc);
 
 	u64 from = GET(u64, mm, mm_struct__arg_start);
 	u64 size = GET(u64, mm, mm_struct__arg_end) - from;
@@ -412,9 +426,9 @@ RAW_TRACEPOINT_PROBE(sched_process_exec)
 	return 0;
 }
 
-RAW_TRACEPOINT_PROBE(sched_process_fork)
+int tp_sched_process_fork(u64 *ctx)
 {
-	void *child = (void *)ctx->args[1];
+	void *child = (void *)ctx[1];
 	struct scratch *s = scratch_of_cpu();
 	u32 pid = GET(u32, child, task_struct__tgid);
 	if (GET(u32, child, task_struct__pid) != pid || !s || !wanted(EVENT_FORK))
@@ -427,9 +441,9 @@ RAW_TRACEPOINT_PROBE(sched_process_fork)
 	return 0;
 }
 
-RAW_TRACEPOINT_PROBE(sched_process_exit)
+int tp_sched_process_exit(u64 *ctx)
 {
-	void *task = (void *)ctx->args[0];
+	void *task = (void *)ctx[0];
 	struct scratch *s = scratch_of_cpu();
 	// The process is gone when its last thread is; an exec from another thread ends the leader only.
 	if (GET(u32, GET(void *, task, task_struct__signal), signal_struct__live) != 0 || !s || !wanted(EVENT_EXIT))
@@ -446,62 +460,61 @@ RAW_TRACEPOINT_PROBE(sched_process_exit)
 // ---- system calls ------------------------------------------------------------------------------
 
 #ifdef ARCH_x86_64
-static __always_inline u32 call_number(u64 regs)
+static __always_inline u32 call_number(void *regs)
 {
 	return GET(u64, regs, pt_regs__orig_ax);
 }
 
 static __always_inline bool is_compat(void)
 {
-	return GET(u32, bpf_get_current_task(), task_struct__thread_info__status) & TS_COMPAT;
+	return GET(u32, current_task(), task_struct__thread_info__status) & TS_COMPAT;
 }
 
-static __always_inline void read_arguments(struct scratch *s, u64 from, bool compat)
+static __always_inline void read_arguments(struct scratch *s, void *regs, bool compat)
 {
-	u64 regs[OFF_pt_regs__orig_ax / 8 + 1];
-	bpf_probe_read_kernel(regs, sizeof(regs), (void *)from);
 	if (compat) {
-		s->arg[0] = (u32)regs[OFF_pt_regs__bx / 8];
-		s->arg[1] = (u32)regs[OFF_pt_regs__cx / 8];
-		s->arg[2] = (u32)regs[OFF_pt_regs__dx / 8];
-		s->arg[3] = (u32)regs[OFF_pt_regs__si / 8];
-		s->arg[4] = (u32)regs[OFF_pt_regs__di / 8];
+		s->arg[0] = GET(u32, regs, pt_regs__bx);
+		s->arg[1] = GET(u32, regs, pt_regs__cx);
+		s->arg[2] = GET(u32, regs, pt_regs__dx);
+		s->arg[3] = GET(u32, regs, pt_regs__si);
+		s->arg[4] = GET(u32, regs, pt_regs__di);
 		return;
 	}
-	s->arg[0] = regs[OFF_pt_regs__di / 8];
-	s->arg[1] = regs[OFF_pt_regs__si / 8];
-	s->arg[2] = regs[OFF_pt_regs__dx / 8];
-	s->arg[3] = regs[OFF_pt_regs__r10 / 8];
-	s->arg[4] = regs[OFF_pt_regs__r8 / 8];
+	s->arg[0] = GET(u64, regs, pt_regs__di);
+	s->arg[1] = GET(u64, regs, pt_regs__si);
+	s->arg[2] = GET(u64, regs, pt_regs__dx);
+	s->arg[3] = GET(u64, regs, pt_regs__r10);
+	s->arg[4] = GET(u64, regs, pt_regs__r8);
 }
 #endif
 
 #ifdef ARCH_aarch64
 #define TIF_32BIT 22
 
-static __always_inline u32 call_number(u64 regs)
+static __always_inline u32 call_number(void *regs)
 {
 	return GET(u32, regs, pt_regs__syscallno);
 }
 
 static __always_inline bool is_compat(void)
 {
-	return GET(u64, bpf_get_current_task(), task_struct__thread_info__flags) >> TIF_32BIT & 1;
+	return GET(u64, current_task(), task_struct__thread_info__flags) >> TIF_32BIT & 1;
 }
 
-static __always_inline void read_arguments(struct scratch *s, u64 from, bool compat)
+static __always_inline void read_arguments(struct scratch *s, void *regs, bool compat)
 {
-	u64 regs[5];
-	bpf_probe_read_kernel(regs, sizeof(regs), (void *)(from + OFF_pt_regs__regs));
-	s->arg[0] = GET(u64, from, pt_regs__orig_x0); // x0 holds the result by now
-	for (int i = 1; i < 5; i++)
-		s->arg[i] = regs[i];
+	s->arg[0] = GET(u64, regs, pt_regs__orig_x0); // x0 holds the result by now
+	s->arg[1] = GET(u64, regs + 8, pt_regs__regs);
+	s->arg[2] = GET(u64, regs + 16, pt_regs__regs);
+	s->arg[3] = GET(u64, regs + 24, pt_regs__regs);
+	s->arg[4] = GET(u64, regs + 32, pt_regs__regs);
 }
 #endif
 
-RAW_TRACEPOINT_PROBE(sys_exit)
+int tp_sys_exit(u64 *ctx)
 {
-	u32 number = call_number(ctx->args[0]);
+	void *regs = (void *)ctx[0];
+	u32 number = call_number(regs);
 	struct call *call = calls.lookup(&number);
 	if (!call || !(call->id[0] | call->id[1]))
 		return 0;
@@ -511,14 +524,14 @@ RAW_TRACEPOINT_PROBE(sys_exit)
 	if (!kind || !s || !wanted(kind))
 		return 0;
 	s->call = call->id[compat];
-	s->ret = ctx->args[1];
+	s->ret = ctx[1];
 	s->flags = compat ? FLAG_COMPAT : 0;
-	read_arguments(s, ctx->args[0], compat);
+	read_arguments(s, regs, compat);
 	handlers.call(ctx, kind);
 	return 0;
 }
 
-int on_exec_failed(void *ctx)
+int on_exec_failed(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s || s->ret >= 0)
@@ -532,7 +545,7 @@ int on_exec_failed(void *ctx)
 	return 0;
 }
 
-int on_open(void *ctx)
+int on_open(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -560,7 +573,7 @@ int on_open(void *ctx)
 	s->event.a[1] = mode;
 	if (s->ret >= 0) {
 		void *file = file_of(s->ret);
-		s->event.a[2] = GET(u64, GET(void *, file, file__f_inode), inode__i_ino);
+		s->event.a[2] = PEEK(u64, PEEK(void *, file, file__f_inode), inode__i_ino);
 		put_path(s, 0, place_of_file(file));
 	} else if (s->call != CALL_open_by_handle_at) {
 		put_user_path(s, 0, dirfd, path);
@@ -569,7 +582,7 @@ int on_open(void *ctx)
 	return 0;
 }
 
-int on_unlink(void *ctx)
+int on_unlink(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -588,7 +601,7 @@ int on_unlink(void *ctx)
 	return 0;
 }
 
-int on_rename(void *ctx)
+int on_rename(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -602,7 +615,7 @@ int on_rename(void *ctx)
 	return 0;
 }
 
-int on_chmod(void *ctx)
+int on_chmod(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -618,7 +631,7 @@ int on_chmod(void *ctx)
 	return 0;
 }
 
-int on_connect(void *ctx)
+int on_connect(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -633,7 +646,7 @@ int on_connect(void *ctx)
 	return 0;
 }
 
-int on_bind(void *ctx)
+int on_bind(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -645,7 +658,7 @@ int on_bind(void *ctx)
 	return 0;
 }
 
-int on_accept(void *ctx)
+int on_accept(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s || s->ret < 0)
@@ -662,7 +675,7 @@ int on_accept(void *ctx)
 #define PTRACE_ATTACH 16
 #define PTRACE_SEIZE 0x4206
 
-int on_ptrace(void *ctx)
+int on_ptrace(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -681,7 +694,7 @@ int on_ptrace(void *ctx)
 	return 0;
 }
 
-int on_setuid(void *ctx)
+int on_setuid(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -698,7 +711,7 @@ int on_setuid(void *ctx)
 	return 0;
 }
 
-int on_memfd_create(void *ctx)
+int on_memfd_create(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -710,7 +723,7 @@ int on_memfd_create(void *ctx)
 	return 0;
 }
 
-int on_mount(void *ctx)
+int on_mount(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -732,7 +745,7 @@ int on_mount(void *ctx)
 	return 0;
 }
 
-int on_init_module(void *ctx)
+int on_init_module(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -756,7 +769,7 @@ int on_init_module(void *ctx)
 #define PROG_LOAD 5
 #define PROG_NAME_AT 48
 
-int on_bpf(void *ctx)
+int on_bpf(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -776,7 +789,7 @@ int on_bpf(void *ctx)
 	return 0;
 }
 
-int on_kill(void *ctx)
+int on_kill(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
@@ -793,13 +806,13 @@ int on_kill(void *ctx)
 	return 0;
 }
 
-int on_dup(void *ctx)
+int on_dup(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s || s->ret < 0 || s->ret > 2)
 		return 0;
 	void *sk = sock_of(s->ret);
-	u16 family = GET(u16, sk, sock_common__skc_family);
+	u16 family = PEEK(u16, sk, sock_common__skc_family);
 	if (!sk || (family != AF_INET && family != AF_INET6))
 		return 0;
 	begin(s, EVENT_DUP);

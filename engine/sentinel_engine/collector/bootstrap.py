@@ -18,7 +18,7 @@ _PTS_MAJORS: Final = range(136, 144)
 
 def boot_processes() -> list[BootProcess]:
     """Every process, kernel threads included, lowest pid first. One that ends meanwhile is left out."""
-    pids = sorted(int(name) for name in os.listdir(_PROC) if name.isdecimal())[:_MAX_PROCESSES]
+    pids = sorted(int(path.name) for path in _PROC.iterdir() if path.name.isdecimal())[:_MAX_PROCESSES]
     terminals = _terminals()
     return [process for pid in pids if (process := _read(_PROC / str(pid), pid, terminals))]
 
@@ -60,7 +60,7 @@ def _read(folder: Path, pid: int, terminals: dict[int, bytes]) -> BootProcess | 
 def _link(path: Path) -> bytes:
     """Where this link leads; empty for a kernel thread, a process that has ended, or one we may not look into."""
     try:
-        return os.readlink(os.fsencode(path))
+        return os.fsencode(path.readlink())
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return b""
 

@@ -15,8 +15,8 @@ from typing import Final
 VMLINUX: Final = Path("/sys/kernel/btf/vmlinux")
 
 _MAGIC: Final = 0xEB9F
-_ARRAY, _STRUCT, _UNION, _ENUM, _FUNC_PROTO, _VAR, _DATASEC, _ENUM64 = 3, 4, 5, 6, 13, 14, 15, 19
-_SKIP_THROUGH: Final = frozenset({8, 9, 10, 11, 18})  # typedef, volatile, const, restrict, type tag
+_ARRAY, _STRUCT, _UNION, _ENUM, _TYPEDEF, _FUNC_PROTO, _VAR, _DATASEC, _ENUM64 = 3, 4, 5, 6, 8, 13, 14, 15, 19
+_SKIP_THROUGH: Final = frozenset({_TYPEDEF, 9, 10, 11, 18})  # volatile, const, restrict, type tag
 # Bytes that follow a type's 12-byte header: (once, for each of its vlen entries), by BTF_KIND.
 _TRAILER: Final = tuple(
     {
@@ -36,7 +36,9 @@ class Btf:
 
     def __init__(self, blob: bytes) -> None:
         try:
-            magic, _version, _flags, header, type_at, type_size, text_at, text_size = struct.unpack_from("<HBBIIIII", blob)
+            magic, _version, _flags, header, type_at, type_size, text_at, text_size = struct.unpack_from(
+                "<HBBIIIII", blob
+            )
         except struct.error as error:
             raise BtfError("the kernel's BTF is cut short") from error
         if magic != _MAGIC:
@@ -52,7 +54,7 @@ class Btf:
         BtfError naming the field when this kernel has none such.
         """
         wanted = {field: field.split(".") for field in fields}
-        structs = self._structs({path[0] for path in wanted.values()})
+        structs = self._ids(_STRUCT, {path[0] for path in wanted.values()})
         found = {}
         for field, (owner, *members) in wanted.items():
             type_id, total = structs.get(owner), 0
@@ -68,9 +70,16 @@ class Btf:
 
     def size(self, name: str) -> int:
         """Size of this struct in bytes. Raises BtfError when this kernel has none such."""
-        if name not in (structs := self._structs({name})):
+        if name not in (structs := self._ids(_STRUCT, {name})):
             raise BtfError(f"this kernel has no struct {name}; its version is not supported")
         return int(struct.unpack_from("<8xI", self._types, self._positions[structs[name]])[0])
+
+    def tracepoints(self, names: set[str]) -> dict[str, int]:
+        """Type id of each tracepoint's probe type. Raises BtfError naming one that this kernel has not."""
+        found = self._ids(_TYPEDEF, {f"btf_trace_{name}" for name in names})
+        if missing := [name for name in names if f"btf_trace_{name}" not in found]:
+            raise BtfError(f"this kernel has no tracepoint {missing[0]}; its version is not supported")
+        return {name: found[f"btf_trace_{name}"] for name in names}
 
     def _index(self) -> array.array[int]:
         """Where each type starts in the type section, by type id (0 is void)."""
@@ -91,13 +100,13 @@ class Btf:
         """Where this name is in the string section; 0, the empty name, when it is not there."""
         return self._text.find(b"\0" + name.encode() + b"\0") + 1
 
-    def _structs(self, names: set[str]) -> dict[str, int]:
-        """Type id of each struct of these names."""
+    def _ids(self, kind: int, names: set[str]) -> dict[str, int]:
+        """Type id of each type of this kind and these names; a struct that is only declared does not count."""
         by_offset = {offset: name for name in names if (offset := self._string_offset(name))}
         unpack, types, found = struct.Struct("<II").unpack_from, self._types, {}
         for type_id in range(1, len(self._positions)):
             name, info = unpack(types, self._positions[type_id])
-            if name in by_offset and info >> 24 & 0x1F == _STRUCT and info & 0xFFFF:
+            if name in by_offset and info >> 24 & 0x1F == kind and (kind != _STRUCT or info & 0xFFFF):
                 found[by_offset[name]] = type_id
         return found
 

@@ -14,11 +14,11 @@ from typing import Final
 from sentinel_engine.collector import preflight
 from sentinel_engine.collector.bootstrap import boot_processes
 from sentinel_engine.collector.framer import Framer
-from sentinel_engine.collector.loader import Loaded, load
-from sentinel_engine.collector.maps import Map, attach_raw_tracepoint, possible_cpus
+from sentinel_engine.collector.loader import TRACEPOINT_PREFIX, TRACEPOINTS, Loaded, load
+from sentinel_engine.collector.maps import Map, attach, possible_cpus
 from sentinel_engine.collector.ring import Ring
 from sentinel_engine.collector.source import CollectorError
-from sentinel_engine.collector.syscalls import TABLE_SIZE, table
+from sentinel_engine.collector.syscalls import table
 from sentinel_engine.records import Batch, Clock
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NUMBER, KIND_SLOTS, KINDS
 from sentinel_engine.schema import Ring as RingId
@@ -28,7 +28,6 @@ _CONFIG: Final = struct.Struct("<QQ4I")
 _COUNTERS: Final = struct.Struct(f"<{3 * KIND_SLOTS + len(RingId)}Q")
 _PROG_FD: Final = struct.Struct("<I")
 _TABLES: Final = {"x86_64": ("x86_64", "i386"), "aarch64": ("aarch64", None)}
-_PROGRAM: Final = "raw_tracepoint__"  # what BCC puts before the tracepoint's name
 _HANDLER: Final = "on_"
 
 # Waking the reader for each event slows a busy producer 3 to 5 times; above this rate it looks by itself.
@@ -102,11 +101,7 @@ class LiveSource:
         self._write_config()
         self._fill_tables()
         self.clock = Clock(time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME))
-        self._links = [
-            attach_raw_tracepoint(name.removeprefix(_PROGRAM), fd)
-            for name, fd in loaded.programs.items()
-            if name.startswith(_PROGRAM)
-        ]
+        self._links = [attach(loaded.programs[TRACEPOINT_PREFIX + name]) for name in TRACEPOINTS]
         # After attaching, so that no process falls between the two.
         self.processes = boot_processes()
 
@@ -158,9 +153,7 @@ class LiveSource:
             # The bulk ring's end first: each bulk event up to it has its process's exec already in the other ring.
             ends = [ring.produced for ring in reversed(self._rings)][::-1]
             found = [ring.read(end) for ring, end in zip(self._rings, ends, strict=True)]
-            changed = [
-                pace.note(sum(map(len, batches))) for pace, batches in zip(self._paces, found, strict=True)
-            ]
+            changed = [pace.note(sum(map(len, batches))) for pace, batches in zip(self._paces, found, strict=True)]
             if any(changed):
                 self._write_config()
             return [batch for batches in found for batch in batches]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from sentinel_engine.collector.btf import Btf, BtfError, kernel_btf
+from sentinel_engine.collector.maps import NR_BPF
 from sentinel_engine.collector.preflight import bcc_folder
 from sentinel_engine.collector.source import CollectorError
 from sentinel_engine.resources import data_dir
@@ -21,16 +22,16 @@ from sentinel_engine.resources import data_dir
 _MAPS: Final = ("calls", "config", "counters", "handlers", "lifecycle", "bulk")
 # Every kernel field that the BPF program reaches, as struct.member.
 _FIELDS: Final = (
-    "cred.cap_effective", "cred.euid", "dentry.d_parent", "fdtable.fd", "fdtable.max_fds", "file.f_inode",
-    "file.f_path", "file.private_data", "files_struct.fdt", "fs_struct.pwd", "inode.i_ino", "inode.i_mode",
-    "inode.i_nlink", "linux_binprm.argc", "mm_struct.arg_end", "mm_struct.arg_start", "mm_struct.exe_file",
-    "mnt_namespace.ns.inum", "mount.mnt", "mount.mnt_mountpoint", "mount.mnt_parent", "nsproxy.mnt_ns", "pid.level",
-    "pid.numbers", "pid_namespace.ns.inum", "signal_struct.live", "signal_struct.tty", "sock_common.skc_daddr",
-    "sock_common.skc_dport", "sock_common.skc_family", "sock_common.skc_num", "sock_common.skc_v6_daddr", "socket.sk",
-    "task_struct.cred", "task_struct.exit_code", "task_struct.files", "task_struct.fs", "task_struct.group_leader",
-    "task_struct.mm", "task_struct.nsproxy", "task_struct.pid", "task_struct.real_parent", "task_struct.signal",
-    "task_struct.start_boottime", "task_struct.tgid", "task_struct.thread_pid", "tty_struct.name", "upid.ns",
-    "vfsmount.mnt_root",
+    "cred.cap_effective", "cred.euid", "dentry.d_name.name", "dentry.d_parent", "fdtable.fd", "fdtable.max_fds",
+    "file.f_inode", "file.f_path", "file.private_data", "files_struct.fdt", "fs_struct.pwd", "inode.i_ino",
+    "inode.i_mode", "inode.i_nlink", "linux_binprm.argc", "mm_struct.arg_end", "mm_struct.arg_start",
+    "mm_struct.exe_file", "mnt_namespace.ns.inum", "mount.mnt", "mount.mnt_mountpoint", "mount.mnt_parent",
+    "nsproxy.mnt_ns", "pid.level", "pid.numbers", "pid_namespace.ns.inum", "signal_struct.live",
+    "signal_struct.tty", "sock_common.skc_daddr", "sock_common.skc_dport", "sock_common.skc_family",
+    "sock_common.skc_num", "sock_common.skc_v6_daddr", "socket.sk", "task_struct.cred", "task_struct.exit_code",
+    "task_struct.files", "task_struct.fs", "task_struct.group_leader", "task_struct.mm", "task_struct.nsproxy",
+    "task_struct.pid", "task_struct.real_parent", "task_struct.signal", "task_struct.start_boottime",
+    "task_struct.tgid", "task_struct.thread_pid", "tty_struct.name", "upid.ns", "vfsmount.mnt_root",
 )  # fmt: skip
 _ARCH_FIELDS: Final = {
     "x86_64": (
@@ -41,7 +42,9 @@ _ARCH_FIELDS: Final = {
 }
 _OPTIONAL: Final = ("task_struct.loginuid",)  # absent without CONFIG_AUDIT
 _STRUCTS: Final = ("upid",)
-
+TRACEPOINTS: Final = ("sched_process_exec", "sched_process_fork", "sched_process_exit", "sys_exit")
+# A function of this name and prefix belongs to that tracepoint; every other one is tail-called from sys_exit.
+TRACEPOINT_PREFIX: Final = "tp_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,9 @@ class Loaded:
 def load(lifecycle_bytes: int, bulk_bytes: int) -> Loaded:
     """Compile and load; ring sizes in bytes, powers of two. Raises CollectorError."""
     try:
-        flags = _offset_flags(kernel_btf())
+        btf = kernel_btf()
+        flags = _offset_flags(btf)
+        targets = btf.tracepoints(set(TRACEPOINTS))
     except BtfError as error:
         raise CollectorError(f"{error}.") from error
     bpf = data_dir("bpf")
@@ -69,6 +74,9 @@ def load(lifecycle_bytes: int, bulk_bytes: int) -> Loaded:
         "headers": str(bpf),
         "source": (bpf / "sentinel.bpf.c").read_text(),
         "maps": _MAPS,
+        "bpf_call": NR_BPF[platform.machine()],
+        "targets": {TRACEPOINT_PREFIX + name: target for name, target in targets.items()},
+        "default_target": targets["sys_exit"],
         "cflags": [
             *flags,
             f"-I{bpf}",
@@ -105,6 +113,8 @@ def _ask_child(request: str) -> Loaded:
         _, complaints = child.communicate(request)
         theirs.close()
         text, descriptors, _, _ = socket.recv_fds(ours, 65536, 253)
+    for fd in descriptors:  # passed without close-on-exec; no program that we start may keep the probes alive
+        os.set_inheritable(fd, False)
     answer = json.loads(text) if text else {"error": f"it ended with status {child.returncode}"}
     if "error" in answer:
         detail = f"\n{complaints}" if os.environ.get("SENTINEL_DEBUG") == "1" else ""
@@ -112,8 +122,8 @@ def _ask_child(request: str) -> Loaded:
             f"BCC could not load the eBPF program ({answer['error']}); "
             f"run again with SENTINEL_DEBUG=1 and report what the compiler said.{detail}"
         )
-    count = len(answer["maps"])
+    count = len(_MAPS)
     return Loaded(
-        dict(zip(answer["maps"], descriptors[:count], strict=True)),
+        dict(zip(_MAPS, descriptors[:count], strict=True)),
         dict(zip(answer["programs"], descriptors[count:], strict=True)),
     )

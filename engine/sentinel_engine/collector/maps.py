@@ -7,7 +7,7 @@ import os
 import platform
 from typing import Final
 
-_NR_BPF: Final = {"x86_64": 321, "aarch64": 280}
+NR_BPF: Final = {"x86_64": 321, "aarch64": 280}
 _MAP_CREATE, _MAP_LOOKUP_ELEM, _MAP_UPDATE_ELEM, _RAW_TRACEPOINT_OPEN = 0, 1, 2, 17
 MAP_TYPE_RINGBUF: Final = 27
 
@@ -30,7 +30,7 @@ class _Create(ctypes.Structure):
 
 def _bpf(command: int, attributes: ctypes.Structure) -> int:
     result = _libc.syscall(
-        _NR_BPF[platform.machine()], command, ctypes.byref(attributes), ctypes.c_size_t(ctypes.sizeof(attributes))
+        NR_BPF[platform.machine()], command, ctypes.byref(attributes), ctypes.c_size_t(ctypes.sizeof(attributes))
     )
     if result < 0:
         number = ctypes.get_errno()
@@ -68,10 +68,9 @@ class Map:
         _bpf(_MAP_UPDATE_ELEM, self._attributes)
 
 
-def attach_raw_tracepoint(name: str, program: int) -> int:
-    """Attach this program; the attachment lives as long as the descriptor returned. Raises OSError."""
-    text = ctypes.create_string_buffer(name.encode())
-    return _bpf(_RAW_TRACEPOINT_OPEN, _RawTracepoint(ctypes.addressof(text), program))
+def attach(program: int) -> int:
+    """Attach this typed raw tracepoint program, as long as the descriptor returned is open. Raises OSError."""
+    return _bpf(_RAW_TRACEPOINT_OPEN, _RawTracepoint(0, program))
 
 
 def create_ring(size: int) -> int:

@@ -1,4 +1,4 @@
-"""What this host can do, checked in about a millisecond before BCC is imported; and the exact fix for what it cannot."""
+"""What this host can do, checked in a millisecond before BCC is imported, and the fix for what it cannot."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import mmap
 import os
 import platform
+import re
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from sentinel_engine.collector.maps import create_ring
 _BCC: Final = Path("/usr/lib/python3/dist-packages/bcc")
 _LOCKDOWN: Final = Path("/sys/kernel/security/lockdown")
 _HOST_PID_NAMESPACE: Final = "pid:[4026531836]"  # PROC_PID_INIT_INO, fixed in the kernel
+_OLDEST: Final = (5, 11)  # the ring buffer is from 5.8, a typed pointer to the current task from 5.11
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
 
 
@@ -65,9 +67,11 @@ def _ring_error() -> int:
 
 def _kernel() -> Check:
     release = platform.release()
+    numbers = tuple(int(number) for number in re.findall(r"\d+", release)[:2])
     return _judge(
-        "kernel", _ring_error() in (0, errno.EPERM), f"Linux {release}",
-        f"Linux {release} has no eBPF ring buffer", "use Linux 5.8 or later, built with CONFIG_BPF_SYSCALL",
+        "kernel", numbers >= _OLDEST and _ring_error() in (0, errno.EPERM), f"Linux {release}",
+        f"Linux {release} lacks what the collector needs of eBPF",
+        "use Linux {}.{} or later, built with CONFIG_BPF_SYSCALL".format(*_OLDEST),
     )  # fmt: skip
 
 

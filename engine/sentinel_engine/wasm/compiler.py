@@ -1,0 +1,69 @@
+"""How modules are compiled, and a child process that does it with limits: a compile bomb must not stop the console.
+
+The artefact comes back over a pipe of our own; no compiled file is ever read from a disk.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from typing import Final
+
+import wasmtime
+
+from sentinel_engine.rules.manifest import RuleError
+
+SECONDS: Final = 10
+_BYTES: Final = 4 << 30
+_MAX_ARTEFACT: Final = 64 << 20
+_WASM_STACK: Final = 256 << 10
+# wasmtime reserves 4 GiB of addresses for each memory; under an address limit it must not.
+_SMALL_RESERVATION: Final = 32 << 20
+
+
+def configuration(*, multi_memory: bool) -> wasmtime.Config:
+    """Our settings. Rules are checked without multi-memory; only the driver has two."""
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    config.max_wasm_stack = _WASM_STACK
+    config.parallel_compilation = False  # with it, a fork while compiling hangs the child
+    for feature in (
+        "wasm_threads", "wasm_memory64", "wasm_tail_call", "wasm_relaxed_simd", "wasm_gc", "wasm_exceptions",
+        "wasm_function_references", "wasm_component_model", "wasm_stack_switching", "wasm_custom_page_sizes",
+        "wasm_wide_arithmetic",
+    ):  # fmt: skip
+        setattr(config, feature, False)
+    config.wasm_multi_memory = multi_memory
+    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        config.memory_reservation = _SMALL_RESERVATION
+        config.signals_based_traps = False
+    return config
+
+
+def compile_apart(code: bytes) -> bytes:
+    """The serialized module. Raises RuleError when it takes too long or too much memory."""
+    command = [sys.executable, "-I", "-m", "sentinel_engine.wasm.compiler"]
+    try:
+        done = subprocess.run(command, input=code, capture_output=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise RuleError(
+            f"compiling took more than {SECONDS} s", "make the module smaller, or its functions shorter"
+        ) from error
+    if done.returncode or len(done.stdout) > _MAX_ARTEFACT:
+        reason = done.stderr.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1][:200]
+        raise RuleError(f"the compiler gave up: {reason or 'out of memory'}", "make the module smaller")
+    return done.stdout
+
+
+def _main() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    engine = wasmtime.Engine(configuration(multi_memory=True))
+    # Only now: the settings look at this limit, and must be those of the parent.
+    resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
+    sys.stdout.buffer.write(wasmtime.Module(engine, sys.stdin.buffer.read()).serialize())
+
+
+if __name__ == "__main__":
+    _main()

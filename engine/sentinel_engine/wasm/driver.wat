@@ -1,0 +1,189 @@
+;; Calls a rule once per record, Wasm to Wasm. Instantiated after the rule, in the rule's store.
+;; Arena: u32 cursor (index in the chunk) 0, u32 byte offset of the cursor's record 4, u32 listed matches 8,
+;; u32 matches 12, u32 rule errors 16, u32 bytes of log 24, u32 dropped log lines 28, u64 total ns 32, u64 longest
+;; sampled ns 40, u64 clock scratch 48; histogram of sampled ns (u32 x 1024) at 1024; listed matches (u32 index,
+;; i32 score) at 8192; log lines (u32 index, u32 length, bytes) at 16384; the chunk of records at 65536.
+(module
+  (import "shim" "arena" (memory $a 6 6))
+  (import "rule" "memory" (memory $r 0))
+  (import "rule" "eval" (func $eval (param i32 i32) (result i32)))
+  (import "shim" "hook" (table $hook 2 2 funcref))
+  (import "shim" "now" (global $now (mut i64)))
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))
+  (export "memory" (memory $a)) ;; where clock_time_get writes
+  (global $offset (mut i64) (i64.const 0))     ;; epoch minus boot time, ns
+  (global $input (mut i32) (i32.const 0))      ;; where in the rule's memory the input goes
+  (global $path_only (mut i32) (i32.const 0))  ;; ABI 0
+  (global $highest (mut i32) (i32.const 0))    ;; the largest return value that is a match
+  (global $sample (mut i32) (i32.const 0))
+  (global $overhead (mut i64) (i64.const 0x7fffffffffffffff))
+  (elem (table $hook) (i32.const 0) func $log $no_environment)
+
+  (func (export "setup") (param $offset i64) (param $input i32) (param $path_only i32)
+    (local $n i32) (local $start i64) (local $took i64)
+    (global.set $offset (local.get $offset))
+    (global.set $input (local.get $input))
+    (global.set $path_only (local.get $path_only))
+    (global.set $highest (select (i32.const 1) (i32.const 100) (local.get $path_only)))
+    ;; What reading the clock itself costs: the least of 16 tries.
+    (loop $try
+      (local.set $start (call $clock))
+      (local.set $took (i64.sub (call $clock) (local.get $start)))
+      (if (i64.lt_u (local.get $took) (global.get $overhead)) (then (global.set $overhead (local.get $took))))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (br_if $try (i32.lt_u (local.get $n) (i32.const 16)))))
+
+  (func $clock (result i64)
+    (drop (call $clock_time_get (i32.const 1) (i64.const 1) (i32.const 48)))
+    (i64.load $a (i32.const 48)))
+
+  ;; Evaluates the records of the chunk, which is $end bytes long.
+  (func (export "run") (param $end i32)
+    (local $at i32) (local $index i32) (local $sample i32)
+    (local $record i32) (local $len i32) (local $n i32) (local $result i32) (local $start i64) (local $began i64)
+    (local.set $began (call $clock))
+    (local.set $sample (global.get $sample))
+    (block $done
+      (loop $next
+        ;; Kept in locals, since a load right after the store would cost more than the call; stored for the host.
+        (i32.store $a (i32.const 0) (local.get $index))
+        (i32.store $a offset=4 (i32.const 0) (local.get $at))
+        (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
+        (local.set $record (i32.add (local.get $at) (i32.const 65536)))
+        (local.set $len (i32.load $a (local.get $record)))
+        (global.set $now (i64.add (i64.load $a offset=8 (local.get $record)) (global.get $offset)))
+        (if (global.get $path_only)
+          (then (local.set $n (call $path (local.get $record))))
+          (else
+            (memory.copy $r $a (global.get $input) (local.get $record) (local.get $len))
+            (local.set $n (local.get $len))))
+        (if (i32.and (local.get $sample) (i32.const 63))
+          (then (local.set $result (call $eval (global.get $input) (local.get $n))))
+          (else
+            (local.set $start (call $clock))
+            (local.set $result (call $eval (global.get $input) (local.get $n)))
+            (call $sampled (i64.sub (i64.sub (call $clock) (local.get $start)) (global.get $overhead)))))
+        (local.set $sample (i32.add (local.get $sample) (i32.const 1)))
+        (if (local.get $result) (then (call $verdict (local.get $result))))
+        (local.set $index (i32.add (local.get $index) (i32.const 1)))
+        (local.set $at (i32.add (local.get $at) (local.get $len)))
+        (br $next)))
+    (global.set $sample (local.get $sample))
+    (i64.store $a offset=32 (i32.const 0)
+      (i64.sub (i64.sub (call $clock) (local.get $began)) (global.get $overhead))))
+
+  (func $verdict (param $result i32)
+    (local $listed i32)
+    (if (i32.or (i32.lt_s (local.get $result) (i32.const 0)) (i32.gt_s (local.get $result) (global.get $highest)))
+      (then
+        (i32.store $a offset=16 (i32.const 0) (i32.add (i32.load $a offset=16 (i32.const 0)) (i32.const 1)))
+        (return)))
+    (i32.store $a offset=12 (i32.const 0) (i32.add (i32.load $a offset=12 (i32.const 0)) (i32.const 1)))
+    (local.set $listed (i32.load $a offset=8 (i32.const 0)))
+    (if (i32.ge_u (local.get $listed) (i32.const 256)) (then (return)))
+    (i32.store $a offset=8192 (i32.shl (local.get $listed) (i32.const 3)) (i32.load $a (i32.const 0)))
+    (i32.store $a offset=8196 (i32.shl (local.get $listed) (i32.const 3)) (local.get $result))
+    (i32.store $a offset=8 (i32.const 0) (i32.add (local.get $listed) (i32.const 1))))
+
+  ;; Log-linear: 16 steps in each power of two, so a percentile is at most 6 % off.
+  (func $sampled (param $ns i64)
+    (local $exponent i64) (local $slot i32)
+    (if (i64.lt_s (local.get $ns) (i64.const 0)) (then (local.set $ns (i64.const 0))))
+    (if (i64.gt_u (local.get $ns) (i64.load $a offset=40 (i32.const 0)))
+      (then (i64.store $a offset=40 (i32.const 0) (local.get $ns))))
+    (if (i64.lt_u (local.get $ns) (i64.const 16))
+      (then (local.set $slot (i32.wrap_i64 (local.get $ns))))
+      (else
+        (local.set $exponent (i64.sub (i64.const 63) (i64.clz (local.get $ns))))
+        (local.set $slot (i32.wrap_i64 (i64.add
+          (i64.shl (i64.sub (local.get $exponent) (i64.const 3)) (i64.const 4))
+          (i64.and
+            (i64.shr_u (local.get $ns) (i64.sub (local.get $exponent) (i64.const 4))) (i64.const 15)))))))
+    (local.set $slot (i32.shl (local.get $slot) (i32.const 2)))
+    (i32.store $a offset=1024 (local.get $slot) (i32.add (i32.load $a offset=1024 (local.get $slot)) (i32.const 1))))
+
+  ;; host.log_message: at most 512 bytes a line, 16 KiB a chunk; what is beyond is counted.
+  (func $log (param $ptr i32) (param $len i32)
+    (local $used i32) (local $at i32)
+    (if (i32.gt_u (local.get $len) (i32.const 512)) (then (local.set $len (i32.const 512))))
+    (local.set $used (i32.load $a offset=24 (i32.const 0)))
+    (if (i32.gt_u (i32.add (local.get $used) (i32.add (local.get $len) (i32.const 8))) (i32.const 16384))
+      (then
+        (i32.store $a offset=28 (i32.const 0) (i32.add (i32.load $a offset=28 (i32.const 0)) (i32.const 1)))
+        (return)))
+    (local.set $at (i32.add (local.get $used) (i32.const 16384)))
+    (memory.copy $a $r (i32.add (local.get $at) (i32.const 8)) (local.get $ptr) (local.get $len))
+    (i32.store $a (local.get $at) (i32.load $a (i32.const 0)))
+    (i32.store $a offset=4 (local.get $at) (local.get $len))
+    (i32.store $a offset=24 (i32.const 0) (i32.add (local.get $used) (i32.add (local.get $len) (i32.const 8)))))
+
+  ;; WASI's environ_sizes_get, which a Rust module built for WASI calls and cannot do without: no variables.
+  (func $no_environment (param $count i32) (param $bytes i32) (result i32)
+    (i32.store $r (local.get $count) (i32.const 0))
+    (i32.store $r (local.get $bytes) (i32.const 0))
+    (i32.const 0))
+
+  ;; Copies the record's first string to the rule's input and returns its length; invalid UTF-8 is replaced, since
+  ;; ABI 0 modules may take it for granted. Whole words: what lies behind the string is in the record or the arena.
+  (func $path (param $record i32) (result i32)
+    (local $n i32) (local $i i32) (local $word i64) (local $seen i64)
+    (local.set $n (i32.load16_u $a offset=136 (local.get $record)))
+    (local.set $record (i32.add (local.get $record) (i32.const 144)))
+    (block $copied
+      (loop $copy
+        (br_if $copied (i32.ge_u (local.get $i) (local.get $n)))
+        (local.set $word (i64.load $a (i32.add (local.get $record) (local.get $i))))
+        (local.set $seen (i64.or (local.get $seen) (local.get $word)))
+        (i64.store $r (i32.add (global.get $input) (local.get $i)) (local.get $word))
+        (local.set $i (i32.add (local.get $i) (i32.const 8)))
+        (br $copy)))
+    (if (i64.eqz (i64.and (local.get $seen) (i64.const 0x8080808080808080))) (then (return (local.get $n))))
+    (call $lossy (local.get $record) (local.get $n)))
+
+  (func $lossy (param $from i32) (param $n i32) (result i32)
+    (local $i i32) (local $to i32) (local $size i32)
+    (local.set $to (global.get $input))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $i) (local.get $n)))
+        (local.set $size
+          (call $sequence (i32.add (local.get $from) (local.get $i)) (i32.sub (local.get $n) (local.get $i))))
+        (if (local.get $size)
+          (then
+            (memory.copy $r $a (local.get $to) (i32.add (local.get $from) (local.get $i)) (local.get $size))
+            (local.set $to (i32.add (local.get $to) (local.get $size)))
+            (local.set $i (i32.add (local.get $i) (local.get $size))))
+          (else ;; U+FFFD
+            (i32.store16 $r (local.get $to) (i32.const 0xbfef))
+            (i32.store8 $r offset=2 (local.get $to) (i32.const 0xbd))
+            (local.set $to (i32.add (local.get $to) (i32.const 3)))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))))
+        (br $next)))
+    (i32.sub (local.get $to) (global.get $input)))
+
+  ;; Length of the well-formed UTF-8 sequence (Unicode table 3-7) at $p with $room bytes; 0 when there is none.
+  (func $sequence (param $p i32) (param $room i32) (result i32)
+    (local $lead i32) (local $size i32) (local $low i32) (local $high i32) (local $i i32) (local $byte i32)
+    (local.set $lead (i32.load8_u $a (local.get $p)))
+    (if (i32.lt_u (local.get $lead) (i32.const 0x80)) (then (return (i32.const 1))))
+    (if (i32.or (i32.lt_u (local.get $lead) (i32.const 0xc2)) (i32.gt_u (local.get $lead) (i32.const 0xf4)))
+      (then (return (i32.const 0))))
+    (local.set $size (i32.add (i32.const 2) (i32.add
+      (i32.ge_u (local.get $lead) (i32.const 0xe0)) (i32.ge_u (local.get $lead) (i32.const 0xf0)))))
+    (if (i32.gt_u (local.get $size) (local.get $room)) (then (return (i32.const 0))))
+    (local.set $low (i32.const 0x80))
+    (local.set $high (i32.const 0xbf))
+    (if (i32.eq (local.get $lead) (i32.const 0xe0)) (then (local.set $low (i32.const 0xa0))))
+    (if (i32.eq (local.get $lead) (i32.const 0xed)) (then (local.set $high (i32.const 0x9f))))
+    (if (i32.eq (local.get $lead) (i32.const 0xf0)) (then (local.set $low (i32.const 0x90))))
+    (if (i32.eq (local.get $lead) (i32.const 0xf4)) (then (local.set $high (i32.const 0x8f))))
+    (local.set $i (i32.const 1))
+    (loop $next
+      (local.set $byte (i32.load8_u $a (i32.add (local.get $p) (local.get $i))))
+      (if (i32.or (i32.lt_u (local.get $byte) (local.get $low)) (i32.gt_u (local.get $byte) (local.get $high)))
+        (then (return (i32.const 0))))
+      (local.set $low (i32.const 0x80))
+      (local.set $high (i32.const 0xbf))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $i) (local.get $size))))
+    (local.get $size)))

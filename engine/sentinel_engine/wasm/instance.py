@@ -1,0 +1,238 @@
+"""One instance of a rule in a store of its own: arena, rule and driver, instantiated in this order."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import wasmtime
+from wasmtime import _ffi as ffi
+
+from sentinel_engine.records import Clock
+from sentinel_engine.rules.manifest import RuleError, RuleSpec
+from sentinel_engine.schema import MAX_RECORD
+from sentinel_engine.wasm.calls import FastCall
+from sentinel_engine.wasm.histogram import BUCKETS
+from sentinel_engine.wasm.linking import Abi, abi_of, imports_of
+from sentinel_engine.wasm.sandbox import TICK_SECONDS, Sandbox, one_line
+
+_PAGE: Final = 65536
+_ARENA_BYTES: Final = 6 * _PAGE
+_STATE: Final = struct.Struct("<5I4xIIQQ")
+_HISTOGRAM_AT, _MATCHES_AT, _LOGS_AT, _CHUNK_AT = 1024, 8192, 16384, 65536
+CHUNK_BYTES: Final = 4 * _PAGE
+_INSTANCES, _MEMORIES, _TABLES, _TABLE_ELEMENTS = 64, 4, 8, 10_000
+
+_Callback = ctypes.CFUNCTYPE(
+    ctypes.c_size_t,
+    ctypes.POINTER(ffi.wasmtime_context_t),
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.c_uint64),
+    ctypes.POINTER(ctypes.c_uint8),
+)
+_NO_FINALIZER = ctypes.cast(0, ctypes.CFUNCTYPE(None, ctypes.c_void_p))
+_DEADLINE_MESSAGE: Final = b"the deadline is over"
+
+
+class DeadlineError(Exception):
+    """A rule did not finish one event, or its start, within its deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call of the driver did. ``listed``: (index in the chunk, score); ``logs``: (index, line)."""
+
+    evaluated: int
+    at_byte: int
+    matches: int
+    listed: list[tuple[int, int]]
+    errors: int
+    logs: list[tuple[int, bytes]]
+    dropped_logs: int
+    total_ns: int
+
+
+class Instance:
+    """A rule that is ready to be called. Engine thread only; two threads in one store abort the process.
+
+    Raises RuleError when the module does not fit the ABI, asks for what it is not granted, needs more
+    memory than its limit, traps while starting, or does not start within its deadline.
+    """
+
+    def __init__(self, sandbox: Sandbox, module: wasmtime.Module, spec: RuleSpec, clock: Clock) -> None:
+        self.abi: Abi = abi_of(module, spec)
+        began = time.perf_counter_ns()
+        self._deadline_ticks = max(1, round(spec.limits.deadline_ms / 1000 / TICK_SECONDS / 2))
+        self._store = wasmtime.Store(sandbox.engine)
+        self._cursor = ctypes.c_uint32()
+        self._seen_cursor = -1
+        self._expired = False
+        self._watch_deadline()
+        try:
+            self._start(sandbox, module, spec, clock)
+        except DeadlineError as error:
+            raise RuleError(
+                f"it did not start within {spec.limits.deadline_ms} ms", "look for an endless loop in its start code"
+            ) from error
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            raise RuleError(f"it failed while starting: {one_line(error)}", "look at its start code and at the size of its memory") from error
+        self.instantiate_ns = time.perf_counter_ns() - began
+
+    def _start(self, sandbox: Sandbox, module: wasmtime.Module, spec: RuleSpec, clock: Clock) -> None:
+        store = self._store
+        store.set_wasi(wasmtime.WasiConfig())
+        self._limit(_ARENA_BYTES)
+        self._arm()
+        shim = wasmtime.Instance(store, sandbox.shim, []).exports(store)
+        arena = shim["arena"]
+        assert isinstance(arena, wasmtime.Memory)
+        self._arena = ctypes.addressof(arena.data_ptr(store).contents)
+        self._limit(spec.limits.memory_bytes)
+        linked = imports_of(module, spec, store, shim)
+        exports = self._within(lambda: wasmtime.Instance(store, module, linked).exports(store))
+        memory = exports["memory"]
+        assert isinstance(memory, wasmtime.Memory)
+        self._memory = memory
+        driver = self._drive(sandbox, shim, exports)
+        if isinstance(initialize := exports.get("_initialize"), wasmtime.Func):
+            self._within(lambda: initialize(store))
+        self._input = self._reserve_input(exports)
+        if spec.config:
+            self._configure(exports, spec.config)
+        setup, run = driver["setup"], driver["run"]
+        assert isinstance(setup, wasmtime.Func)
+        assert isinstance(run, wasmtime.Func)
+        setup(store, clock.offset_ns, self._input, int(self.abi.path_only))
+        self._run = FastCall(store, run)
+        self._cursor = ctypes.c_uint32.from_address(self._arena)
+        early = shim["early_logs"]
+        assert isinstance(early, wasmtime.Global)
+        self.early_logs = int(early.value(store))
+
+    def _drive(
+        self, sandbox: Sandbox, shim: wasmtime.InstanceExports, rule: wasmtime.InstanceExports
+    ) -> wasmtime.InstanceExports:
+        wanted: dict[tuple[str, str | None], Any] = {
+            ("rule", "memory"): rule["memory"],
+            ("rule", "eval"): rule[self.abi.function],
+            **{("shim", name): shim[name] for name in ("arena", "hook", "now")},
+        }
+        clock = sandbox.linker.get(self._store, "wasi_snapshot_preview1", "clock_time_get")
+        own = [wanted.get((one.module, one.name), clock) for one in sandbox.driver.imports]
+        return wasmtime.Instance(self._store, sandbox.driver, own).exports(self._store)
+
+    def _limit(self, memory_bytes: int) -> None:
+        self._store.set_limits(
+            memory_size=memory_bytes, table_elements=_TABLE_ELEMENTS, instances=_INSTANCES, tables=_TABLES,
+            memories=_MEMORIES,
+        )  # fmt: skip
+
+    def _reserve_input(self, exports: wasmtime.InstanceExports) -> int:
+        """Where the input goes: what the module's allocator gives, or a page behind its memory."""
+        if isinstance(allocate := exports.get("sentinel_alloc"), wasmtime.Func):
+            address = int(self._within(lambda: allocate(self._store, MAX_RECORD))) & 0xFFFFFFFF
+            if not 0 < address <= self.memory_bytes - MAX_RECORD:
+                raise RuleError(
+                    f"sentinel_alloc({MAX_RECORD}) gave no room inside its memory", "return the address of a buffer"
+                )
+            return address
+        try:
+            return self._memory.grow(self._store, 1) * _PAGE
+        except wasmtime.WasmtimeError as error:
+            raise RuleError(
+                "its memory cannot grow by the one page its input needs",
+                "raise the memory's maximum (or limits.memory_bytes), or export sentinel_alloc",
+            ) from error
+
+    def _configure(self, exports: wasmtime.InstanceExports, config: bytes) -> None:
+        configure = exports.get("sentinel_config")
+        if not isinstance(configure, wasmtime.Func):
+            raise RuleError("there is a `config:`, but the module does not export sentinel_config", "drop one of them")
+        self._memory.write(self._store, config, self._input)
+        result = int(self._within(lambda: configure(self._store, self._input, len(config))))
+        if result < 0:
+            raise RuleError(f"it refused its config (sentinel_config returned {result})", "correct `config:`")
+
+    # The deadline.
+
+    def _watch_deadline(self) -> None:
+        def over(_context: Any, _data: Any, delta: Any, kind: Any) -> int:
+            if self._cursor.value != self._seen_cursor:
+                self._seen_cursor = self._cursor.value
+                delta[0], kind[0] = self._deadline_ticks, 0
+                return 0
+            self._expired = True
+            return ctypes.cast(ffi.wasmtime_error_new(_DEADLINE_MESSAGE), ctypes.c_void_p).value or 0
+
+        self._callback = _Callback(over)  # the store keeps only the bare pointer
+        ffi.wasmtime_store_epoch_deadline_callback(self._store.ptr(), self._callback, None, _NO_FINALIZER)
+
+    def _arm(self) -> None:
+        """A stuck call dies between one and two half deadlines (and a tick) from now; a moving cursor extends it."""
+        self._seen_cursor = -1
+        self._expired = False
+        self._store.set_epoch_deadline(self._deadline_ticks)
+
+    def _within(self, call: Any) -> Any:
+        self._arm()
+        try:
+            return call()
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            if self._expired:
+                raise DeadlineError from error
+            raise
+
+    # The batch.
+
+    def load(self, address: int, size: int) -> None:
+        """Take up to CHUNK_BYTES of records from this host address; the cursor goes to the first."""
+        ctypes.memmove(self._arena + _CHUNK_AT, address, size)
+        ctypes.memset(self._arena, 0, _STATE.size - 8)  # all but the longest sample
+        self._size = size
+
+    def run(self) -> None:
+        """Evaluate what is loaded. Raises wasmtime.Trap, wasmtime.WasmtimeError or DeadlineError at the cursor."""
+        self._within(lambda: self._run(self._size))
+
+    def outcome(self) -> Outcome:
+        """What the run did, up to its end or to the event at which it failed."""
+        head = ctypes.string_at(self._arena, _STATE.size)
+        cursor, at_byte, listed, matches, errors, log_bytes, dropped, total_ns, _ = _STATE.unpack(head)
+        pairs = struct.iter_unpack("<Ii", ctypes.string_at(self._arena + _MATCHES_AT, 8 * listed)) if listed else ()
+        logs = self._logs(log_bytes) if log_bytes else []
+        return Outcome(cursor, at_byte, matches, [(i, s) for i, s in pairs], errors, logs, dropped, total_ns)
+
+    def _logs(self, size: int) -> list[tuple[int, bytes]]:
+        raw = ctypes.string_at(self._arena + _LOGS_AT, size)
+        found, at = [], 0
+        while at < len(raw):
+            index, length = struct.unpack_from("<II", raw, at)
+            found.append((index, raw[at + 8 : at + 8 + length]))
+            at += 8 + length
+        return found
+
+    def record_length(self, at_byte: int) -> int:
+        """Length in bytes of the loaded record that starts at this byte of the chunk."""
+        return ctypes.c_uint32.from_address(self._arena + _CHUNK_AT + at_byte).value
+
+    # Figures.
+
+    @property
+    def memory_bytes(self) -> int:
+        """The rule's linear memory now."""
+        return int(self._memory.data_len(self._store))
+
+    def histogram(self) -> list[int]:
+        """Counts of sampled nanoseconds, see sentinel_engine.wasm.histogram."""
+        return list((ctypes.c_uint32 * BUCKETS).from_address(self._arena + _HISTOGRAM_AT))
+
+    def longest_ns(self) -> int:
+        """The longest sampled call."""
+        return ctypes.c_uint64.from_address(self._arena + 40).value
+
+    def close(self) -> None:
+        """Free the store; nothing may be called afterwards."""
+        self._store.close()

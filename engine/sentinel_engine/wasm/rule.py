@@ -1,0 +1,185 @@
+"""A loaded rule: runs over selections of batches, goes on after a trap at the next event, keeps its figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import wasmtime
+
+from sentinel_engine.records import Clock
+from sentinel_engine.rules.manifest import RuleError, RuleSpec
+from sentinel_engine.snapshot import Latency, Memory
+from sentinel_engine.wasm.histogram import BUCKETS, percentile
+from sentinel_engine.wasm.instance import CHUNK_BYTES, DeadlineError, Instance, Outcome
+from sentinel_engine.wasm.sandbox import Sandbox, one_line
+from sentinel_engine.wasm.selection import Selection
+
+_TEXT_LIMIT: Final = 512
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a rule has done so far, over all its instances. Times in nanoseconds."""
+
+    calls: int = 0
+    matches: int = 0
+    dropped_matches: int = 0
+    errors: int = 0
+    traps: int = 0
+    timeouts: int = 0
+    logs: int = 0
+    dropped_logs: int = 0
+    total_ns: int = 0
+    timed_calls: int = 0
+    longest_ns: int = 0
+    peak_memory: int = 0
+    histogram: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One event that a rule matched: its index in the batch, the score, what the rule logged about it."""
+
+    index: int
+    score: int
+    logs: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trap or timeout at one event, in one sentence."""
+
+    index: int
+    reason: str
+    timeout: bool
+
+
+class LoadedRule:
+    """One generation of a rule. Engine thread only.
+
+    Raises RuleError when the module is refused, see Sandbox.compile and Instance.
+    """
+
+    def __init__(self, sandbox: Sandbox, spec: RuleSpec, code: bytes, clock: Clock) -> None:
+        self.spec = spec
+        self._sandbox = sandbox
+        self._clock = clock
+        self._module, self.sha256 = sandbox.compile(code)
+        self.figures = Figures()
+        self._instance: Instance | None = self._instantiate()
+
+    def _instantiate(self) -> Instance:
+        instance = Instance(self._sandbox, self._module, self.spec, self._clock)
+        self.abi = instance.abi
+        self.instantiate_ns = instance.instantiate_ns
+        self.figures.dropped_logs += instance.early_logs
+        return instance
+
+    def run(self, selection: Selection, patience: int) -> tuple[list[Match], list[Failure]]:
+        """Evaluate every record of the selection, in order. Stops after ``patience`` failures.
+
+        After a failure the instance is thrown away, since it may be in any state, and a new one goes on
+        with the next record.
+        """
+        matches: list[Match] = []
+        failures: list[Failure] = []
+        for first, start, end in selection.chunks(CHUNK_BYTES):
+            while start < end:
+                if len(failures) >= patience or (self._instance is None and not self._rebuild(failures)):
+                    return matches, failures
+                assert self._instance is not None
+                self._instance.load(selection.address + start, end - start)
+                failure = self._call()
+                outcome = self._instance.outcome()
+                self._count(outcome)
+                matches += _matches(outcome, selection, first)
+                if failure is None:
+                    break
+                index = selection.index(first + outcome.evaluated)
+                failures.append(Failure(index, *failure))
+                start += outcome.at_byte + self._instance.record_length(outcome.at_byte)
+                first += outcome.evaluated + 1
+                self._discard()
+        return matches, failures
+
+    def _call(self) -> tuple[str, bool] | None:
+        assert self._instance is not None
+        try:
+            self._instance.run()
+        except DeadlineError:
+            self.figures.timeouts += 1
+            return f"no answer within {self.spec.limits.deadline_ms} ms", True
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            self.figures.traps += 1
+            return one_line(error), False
+        return None
+
+    def _count(self, outcome: Outcome) -> None:
+        figures = self.figures
+        figures.calls += outcome.evaluated
+        figures.matches += outcome.matches
+        figures.dropped_matches += outcome.matches - len(outcome.listed)
+        figures.errors += outcome.errors
+        figures.logs += len(outcome.logs)
+        figures.dropped_logs += outcome.dropped_logs
+        if outcome.total_ns:
+            figures.total_ns += outcome.total_ns
+            figures.timed_calls += outcome.evaluated
+
+    def _discard(self) -> None:
+        assert self._instance is not None
+        self.figures.calls += 1  # the one that failed
+        self._take_figures(self._instance)
+        self._instance.close()
+        self._instance = None
+
+    def _take_figures(self, instance: Instance) -> None:
+        figures = self.figures
+        figures.histogram = [a + b for a, b in zip(figures.histogram, instance.histogram(), strict=True)]
+        figures.longest_ns = max(figures.longest_ns, instance.longest_ns())
+        figures.peak_memory = max(figures.peak_memory, instance.memory_bytes)
+
+    def _rebuild(self, failures: list[Failure]) -> bool:
+        try:
+            self._instance = self._instantiate()
+        except RuleError as error:
+            # It started once and does not any more: as good as a trap, and counted as one.
+            self.figures.traps += 1
+            failures.append(Failure(0, error.reason, timeout=False))
+            return False
+        return True
+
+    def latency(self) -> Latency:
+        """Percentiles of the sampled calls, and the mean of all calls that were timed."""
+        counts = self.figures.histogram
+        longest = self.figures.longest_ns
+        if self._instance is not None:
+            counts = [a + b for a, b in zip(counts, self._instance.histogram(), strict=True)]
+            longest = max(longest, self._instance.longest_ns())
+        calls = self.figures.timed_calls
+        mean = self.figures.total_ns / calls if calls else 0.0
+        low, high = percentile(counts, 0.5), percentile(counts, 0.99)
+        return Latency(min(low, longest), min(high, longest), longest, round(mean, 1))
+
+    def memory(self) -> Memory:
+        """The linear memory of this instance, the most any instance had, and the limit."""
+        current = self._instance.memory_bytes if self._instance is not None else 0
+        self.figures.peak_memory = max(self.figures.peak_memory, current)
+        return Memory(current, self.figures.peak_memory, self.spec.limits.memory_bytes)
+
+    def close(self) -> None:
+        """Free the instance."""
+        if self._instance is not None:
+            self._instance.close()
+            self._instance = None
+
+
+def _matches(outcome: Outcome, selection: Selection, first: int) -> list[Match]:
+    logs: dict[int, list[bytes]] = {}
+    for index, line in outcome.logs:
+        logs.setdefault(index, []).append(line[:_TEXT_LIMIT])
+    return [
+        Match(selection.index(first + index), score, tuple(logs.get(index, ())))
+        for index, score in outcome.listed
+    ]

@@ -1,0 +1,100 @@
+"""What all rules share: the engine with its features cut down, the deadline ticker, and our own modules."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from pathlib import Path
+from typing import Final
+
+import wasmtime
+
+from sentinel_engine.rules.manifest import MAX_MODULE, RuleError
+from sentinel_engine.wasm.compiler import compile_apart, configuration
+
+TICK_SECONDS: Final = 0.01
+# Compile time grows with the code: 64 KiB take some 50 ms at worst and stay here, more goes to a child with a limit.
+_COMPILE_HERE: Final = 64 << 10
+_TRAP: Final = re.compile(r"wasm trap: (.+)")
+_CAUSE: Final = re.compile(r"0: (.+)")
+_FIX_MODULE: Final = "build it as a WebAssembly 1.0 module; engine/README.md says what a rule may hold"
+
+
+class Sandbox:
+    """The engine that every rule's store belongs to. ``close`` stops the ticker."""
+
+    def __init__(self) -> None:
+        self.engine = wasmtime.Engine(configuration(multi_memory=True))
+        self._checker = wasmtime.Engine(configuration(multi_memory=False))
+        self.shim = self._own("shim")
+        self.driver = self._own("driver")
+        self.select = self._own("select")
+        self.linker = wasmtime.Linker(self.engine)
+        self.linker.define_wasi()
+        self._modules: dict[str, wasmtime.Module] = {}
+        self._closed = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, name="deadline", daemon=True)
+        self._ticker.start()
+
+    def compile(self, code: bytes) -> tuple[wasmtime.Module, str]:
+        """The compiled module of these bytes, Wasm or its text, and their SHA-256.
+
+        Raises RuleError: too long, not Wasm, not valid, or too slow to compile.
+        """
+        sha256 = hashlib.sha256(code).hexdigest()
+        module = self._modules.get(sha256)
+        if module is None:
+            module = self._modules[sha256] = self._compile(code)
+        return module, sha256
+
+    def forget(self, sha256: str) -> None:
+        """Let a compiled module go."""
+        self._modules.pop(sha256, None)
+
+    def close(self) -> None:
+        """Stop the ticker."""
+        self._closed.set()
+        self._ticker.join()
+
+    def _own(self, name: str) -> wasmtime.Module:
+        text = Path(__file__).with_name(f"{name}.wat").read_text("ascii")
+        return wasmtime.Module(self.engine, wasmtime.wat2wasm(text))
+
+    def _compile(self, code: bytes) -> wasmtime.Module:
+        if not code.startswith(b"\0asm"):
+            code = _from_text(code)
+        if len(code) > MAX_MODULE:
+            raise RuleError(f"the module has {len(code)} bytes, the most is {MAX_MODULE}", "strip it, or split the rule")
+        try:
+            wasmtime.Module.validate(self._checker, code)
+            if len(code) > _COMPILE_HERE:
+                return wasmtime.Module.deserialize(self.engine, compile_apart(code))
+            return wasmtime.Module(self.engine, code)
+        except wasmtime.WasmtimeError as error:
+            raise RuleError(f"not a valid WebAssembly module: {one_line(error)}", _FIX_MODULE) from error
+
+    def _tick(self) -> None:
+        while not self._closed.wait(TICK_SECONDS):
+            self.engine.increment_epoch()
+
+
+def _from_text(code: bytes) -> bytes:
+    try:
+        text = code.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RuleError("not a WebAssembly module: neither the binary format nor its text", _FIX_MODULE) from error
+    try:
+        return bytes(wasmtime.wat2wasm(text))
+    except wasmtime.WasmtimeError as error:
+        raise RuleError(f"not a WebAssembly module, nor its text: {one_line(error)}", _FIX_MODULE) from error
+
+
+def one_line(error: BaseException) -> str:
+    """What a wasmtime error says, without source picture and backtrace, at most 200 characters."""
+    text = str(error)
+    if found := _TRAP.search(text):
+        return found[1][:200]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    causes = [found[1] for line in lines if (found := _CAUSE.fullmatch(line))]
+    return "; ".join(dict.fromkeys([*lines[:1], *causes[:1]]))[:200] or type(error).__name__

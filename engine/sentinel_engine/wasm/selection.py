@@ -1,0 +1,92 @@
+"""The part of a batch that a rule subscribed to, as memory that its driver can copy."""
+
+from __future__ import annotations
+
+import ctypes
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import wasmtime
+
+from sentinel_engine.records import Batch
+from sentinel_engine.schema import KINDS
+from sentinel_engine.wasm.calls import FastCall
+from sentinel_engine.wasm.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Records back to back at a host address. ``indexes``: each one's place in the batch, None when all are there.
+
+    Valid until the selector is used again.
+    """
+
+    address: int
+    size: int
+    offsets: Sequence[int]
+    indexes: Sequence[int] | None
+
+    def chunks(self, limit: int) -> Iterator[tuple[int, int, int]]:
+        """(first record, start byte, end byte) of runs of at most ``limit`` bytes; a record is never cut."""
+        first, start = 0, 0
+        while start < self.size:
+            if self.size - start <= limit:
+                yield first, start, self.size
+                return
+            last = bisect_right(self.offsets, start + limit) - 1
+            yield first, start, self.offsets[last]
+            first, start = last, self.offsets[last]
+
+    def index(self, place: int) -> int:
+        """Where in the batch the selection's record at this place is."""
+        return place if self.indexes is None else self.indexes[place]
+
+
+class Selector:
+    """Picks by kind, once per mask and batch, in a store of its own. Engine thread only."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        store = wasmtime.Store(sandbox.engine)
+        store.set_epoch_deadline(1 << 62)  # our own code, and it ends
+        exports = wasmtime.Instance(store, sandbox.select, []).exports(store)
+        memory, pick = exports["memory"], exports["pick"]
+        assert isinstance(memory, wasmtime.Memory)
+        assert isinstance(pick, wasmtime.Func)
+        self._base = ctypes.addressof(memory.data_ptr(store).contents)
+
+        def number(name: str) -> int:
+            value = exports[name]
+            assert isinstance(value, wasmtime.Global)
+            return int(value.value(store))
+
+        self._input, self._output = number("input"), number("output")
+        self._offsets, self._indexes = number("offsets"), number("indexes")
+        self._pick = FastCall(store, pick)
+        self._written = ctypes.c_uint32.from_address(self._base)
+        self._batch: Batch | None = None
+        self._present = 0
+
+    def load(self, batch: Batch) -> None:
+        """Take up this batch."""
+        self._batch = batch
+        self._present = sum(kind.bit for kind in KINDS if batch.counts[kind.number])
+        self._copied = False
+
+    def select(self, mask: int) -> Selection | None:
+        """The records of the loaded batch whose kind is in the mask; None when there are none."""
+        assert self._batch is not None
+        data = self._batch.data
+        if not mask & self._present:
+            return None
+        if not self._present & ~mask:
+            address = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
+            assert address is not None
+            return Selection(address, len(data), self._batch.offsets, None)
+        if not self._copied:
+            ctypes.memmove(self._base + self._input, data, len(data))
+            self._copied = True
+        count = self._pick(mask, len(data))
+        offsets = (ctypes.c_uint32 * count).from_address(self._base + self._offsets)
+        indexes = (ctypes.c_uint32 * count).from_address(self._base + self._indexes)
+        return Selection(self._base + self._output, self._written.value, offsets, indexes)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sentinel_engine.resources import data_dir
+from sentinel_engine.rules.build import BuildError, build, find_toolchain
 from sentinel_engine.rules.manifest import RuleError, RuleSpec, discover, load_spec, read_module
-from sentinel_engine.rules.selftest import run_tests
+from sentinel_engine.rules.selftest import main, run_tests
 from sentinel_engine.wasm.sandbox import Sandbox
 
 SPECS = {spec.id: spec for spec in discover([data_dir("rules")], builtin=True)[0]}
@@ -84,7 +85,7 @@ def test_a_rule_that_traps_has_failed_its_test(tmp_path: Path, sandbox: Sandbox)
         ("tests: [1]", "test 1 is not a list of"),
         ("tests: [{name: t, kind: open, path: /x}]", "missing required field `expect`"),
         ("tests: [{name: t, kind: open, path: /x, expect: perhaps}]", "perhaps"),
-        ("tests: [{name: t, expect: match, events: []}]", "it has no events"),
+        ("tests: [{name: t, expect: match, events: []}]", "length >= 1"),
         ("tests: [{name: t, kind: opne, expect: match}]", "unknown kind 'opne'"),
         ("tests: [{name: t, expect: match, events: [{kind: open, expect: perhaps}]}]", "perhaps"),
         ("tests: [", "line 2"),
@@ -103,3 +104,48 @@ def test_a_rule_without_tests_has_none(tmp_path: Path, sandbox: Sandbox) -> None
     assert spec.folder is not None
     (spec.folder / "tests.yaml").unlink()
     assert run_tests(spec, read_module(spec), sandbox) == []
+
+
+def readme_blocks(language: str) -> list[str]:
+    text = (data_dir("rules") / "README.md").read_text()
+    return [part.split("```", 1)[0] for part in text.split(f"```{language}\n")[1:]]
+
+
+def test_the_wat_rule_of_the_readme(tmp_path: Path, sandbox: Sandbox) -> None:
+    (wat,) = readme_blocks("wat")
+    tests = """tests:
+      - {name: it, kind: open, path: /etc/passwd, expect: match}
+      - {name: longer, kind: open, path: /etc/passwd-, expect: no-match}
+      - {name: of the same length, kind: open, path: /etc/passwx, expect: no-match}
+    """
+    spec = own_rule(tmp_path, wat, tests)
+    assert [result.ok for result in run_tests(spec, read_module(spec), sandbox)] == [True] * 3
+
+
+def test_the_rust_rule_of_the_readme(tmp_path: Path, sandbox: Sandbox) -> None:
+    try:
+        toolchain = find_toolchain()
+    except BuildError as error:
+        pytest.skip(str(error))
+    folder = tmp_path / "tmp-listener"
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "lib.rs").write_text(readme_blocks("rust")[1])
+    manifest, tests, more_tests = readme_blocks("yaml")
+    (folder / "rule.yaml").write_text(manifest)
+    build([folder], toolchain, sdk=data_dir("rules") / "sdk")
+    spec = load_spec(folder, builtin=False)
+    (folder / "tests.yaml").write_text(tests)
+    assert [result.ok for result in run_tests(spec, read_module(spec), sandbox)] == [True, True]
+    # The other example is for another rule: here it only has to be understood.
+    (folder / "tests.yaml").write_text(more_tests)
+    assert [result.got for result in run_tests(spec, read_module(spec), sandbox)] == ["no-match"]
+
+
+def test_the_command_reports_each_rule_and_fails_with_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "persistence: " in capsys.readouterr().out
+    own_rule(tmp_path, WAT, "tests: [{name: wrong, kind: open, path: /y, expect: match}]")
+    assert main([str(tmp_path)]) == 1
+    assert "own: wrong: expected match, got no-match (event 1 of 1: no-match)" in capsys.readouterr().err
+    assert main([str(tmp_path / "gone")]) == 2
+    assert "does not exist" in capsys.readouterr().err

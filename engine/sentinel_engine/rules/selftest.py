@@ -1,4 +1,6 @@
-"""A rule's own tests: ``tests.yaml`` beside it says which events it must match and which not.
+"""A rule's own tests: ``python -m sentinel_engine.rules.selftest FOLDER …`` (without one: the built-in pack).
+
+``tests.yaml`` beside a rule says which events it must match and which not.
 
 Each test has one event or a list of them, run in order through a fresh instance of the rule. Events are written with
 the names of the event contract and encoded as the kernel would have written them; rules/README.md is the reference.
@@ -6,17 +8,29 @@ the names of the event contract and encoded as the kernel would have written the
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from sentinel_engine.records import Clock, batch_of
+from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.event_yaml import EventError, encode_event
-from sentinel_engine.rules.manifest import RuleError, RuleSpec, parse_yaml, read_beside
+from sentinel_engine.rules.manifest import (
+    RuleError,
+    RulesFolderError,
+    RuleSpec,
+    discover,
+    parse_yaml,
+    read_beside,
+    read_module,
+)
 from sentinel_engine.wasm.rule import LoadedRule
 from sentinel_engine.wasm.sandbox import Sandbox
+from sentinel_engine.wasm.selection import Selector
 
 TESTS: Final = "tests.yaml"
 MAX_TESTS_FILE: Final = 256 << 10
@@ -41,7 +55,8 @@ class TestResult:
 class _Test(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     expect: Outcome
-    events: list[dict[str, Any]]
+    # A rule's matches are listed up to a bound per batch, and a test is one batch.
+    events: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1, max_length=200)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +75,8 @@ def run_tests(spec: RuleSpec, module: bytes, sandbox: Sandbox) -> list[TestResul
     Raises RuleError, naming the test, for a file that cannot be read or understood, and for a module that cannot
     be loaded.
     """
-    return [_run(case, spec, module, sandbox) for case in _cases(spec)]
+    selector = Selector(sandbox)
+    return [_run(case, spec, module, sandbox, selector) for case in _cases(spec)]
 
 
 def _cases(spec: RuleSpec) -> list[_Case]:
@@ -102,22 +118,59 @@ def _encode(form: _Test) -> tuple[list[bytes], dict[int, Outcome]]:
             expectations[index] = msgspec.convert(expect, Outcome)
         event = {key: value for key, value in fields.items() if key != "expect"}
         records.append(encode_event(event, order=index))
-    if not records:
-        raise EventError("it has no events", "give it at least one")
     return records, expectations
 
 
-def _run(case: _Case, spec: RuleSpec, module: bytes, sandbox: Sandbox) -> TestResult:
-    rule = LoadedRule(sandbox, spec, module)
+def _run(case: _Case, spec: RuleSpec, module: bytes, sandbox: Sandbox, selector: Selector) -> TestResult:
+    rule = LoadedRule(sandbox, spec, module, _CLOCK)
+    selector.load(batch_of(case.records))
     try:
-        matched = {match.index for match in rule.run(batch_of(case.records), _CLOCK)}
-        figures = rule.figures()
+        selection = selector.select(rule.abi.mask)
+        matches, failures = rule.run(selection, patience=1) if selection else ([], [])
     finally:
         rule.close()
-    if figures.traps or figures.timeouts or figures.errors:
-        return TestResult(case.name, case.expected, "error", ok=False, detail="the rule trapped or returned an error")
+    if failures:
+        detail = f"event {failures[0].index + 1} of {len(case.records)}: {failures[0].reason}"
+        return TestResult(case.name, case.expected, "error", ok=False, detail=detail)
+    if rule.figures.errors:
+        return TestResult(case.name, case.expected, "error", ok=False, detail="the rule returned a negative number")
+    matched = {match.index for match in matches}
     got = {index: "match" if index in matched else "no-match" for index in case.expectations}
     wrong = [index for index, expected in case.expectations.items() if got[index] != expected]
     last = len(case.records) - 1
-    detail = "" if not wrong else f"event {wrong[0] + 1} of {last + 1}: {got[wrong[0]]}"
+    detail = f"event {wrong[0] + 1} of {last + 1}: {got[wrong[0]]}" if wrong else ""
     return TestResult(case.name, case.expected, got[last], ok=not wrong, detail=detail)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Test the rules in these folders, or the built-in pack. Returns the exit code: 1 when one fails."""
+    sandbox = Sandbox()
+    try:
+        folders = [Path(argument) for argument in arguments]
+        specs, problems = discover(folders or [data_dir("rules")], builtin=not folders)
+        failures = [f"{problem.path}: {problem.reason}; {problem.fix}" for problem in problems]
+        for spec in specs:
+            failures += _report(spec, sandbox)
+    except RulesFolderError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    finally:
+        sandbox.close()
+    for failure in failures:
+        sys.stderr.write(f"{failure}\n")
+    return 1 if failures else 0
+
+
+def _report(spec: RuleSpec, sandbox: Sandbox) -> list[str]:
+    """Print how many tests passed; the sentences of those that did not."""
+    try:
+        results = run_tests(spec, read_module(spec), sandbox)
+    except RuleError as error:
+        return [f"{spec.id}: {error}"]
+    sys.stdout.write(f"{spec.id}: {sum(result.ok for result in results)} of {len(results)} tests passed\n")
+    bad = [result for result in results if not result.ok]
+    return [f"{spec.id}: {one.name}: expected {one.expected}, got {one.got} ({one.detail})" for one in bad]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

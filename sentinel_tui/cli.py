@@ -53,7 +53,7 @@ class Failure(click.ClickException):
 
     def __init__(self, sentence: str, code: int) -> None:
         super().__init__(sentence)
-        self.exit_code = code
+        self.code = code
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def common(command: F) -> F:
 @click.version_option(version("sentinel-tui"), prog_name="sentinel-tui")
 @common
 @click.pass_context
-def cli(context: click.Context, **given: Any) -> None:
+def cli(context: click.Context, /, **given: Any) -> None:
     """Interactive incident response: live kernel events, sandboxed rules, alerts with process trees.
 
     Without a command: the console on this host. It needs root (or CAP_BPF and CAP_PERFMON) and a terminal.
@@ -105,7 +105,7 @@ def cli(context: click.Context, **given: Any) -> None:
 @cli.command(epilog="Example:  sentinel-tui demo")
 @common
 @click.pass_obj
-def demo(outer: Options, **given: Any) -> None:
+def demo(outer: Options, /, **given: Any) -> None:
     """Play a recorded attack in the console; no root needed."""
     with failing_plainly():
         console(_demo_source, merge(given, outer))
@@ -119,7 +119,7 @@ def demo(outer: Options, **given: Any) -> None:
 @common
 @click.pass_obj
 def watch(
-    outer: Options, *, events: bool, duration: float | None, output: Path | None, record: Path | None, **given: Any
+    outer: Options, /, *, events: bool, duration: float | None, output: Path | None, record: Path | None, **given: Any
 ) -> None:
     """Run without a console: JSON lines, an alert at once, a summary last.
 
@@ -135,7 +135,7 @@ def watch(
 @click.option("--force", is_flag=True, help="Replace the file when it exists.")
 @common
 @click.pass_obj
-def export(outer: Options, session: str, *, output: Path | None, force: bool, **given: Any) -> None:
+def export(outer: Options, /, session: str, *, output: Path | None, force: bool, **given: Any) -> None:
     """Write a session as one JSON document. SESSION is a folder or an id from `sentinel-tui sessions`."""
     with failing_plainly():
         folder = sessions.find_session(session, merge(given, outer).session_root())
@@ -149,7 +149,7 @@ def export(outer: Options, session: str, *, output: Path | None, force: bool, **
 @cli.command("sessions", epilog="Example:  sentinel-tui sessions")
 @common
 @click.pass_obj
-def list_sessions(outer: Options, **given: Any) -> None:
+def list_sessions(outer: Options, /, **given: Any) -> None:
     """List what was recorded here, oldest first."""
     with failing_plainly():
         root = merge(given, outer).session_root()
@@ -184,7 +184,7 @@ def rules() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, as in the summary of `watch`.")
 @common
 @click.pass_obj
-def rules_list(outer: Options, *, as_json: bool, **given: Any) -> None:
+def rules_list(outer: Options, /, *, as_json: bool, **given: Any) -> None:
     """List the rules that would run, and those that cannot, with the reason."""
     with failing_plainly():
         registry = Registry(merge(given, outer).rule_folders(), clock=Clock(0))
@@ -307,8 +307,8 @@ def main() -> None:
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "sentinel-tui"
         _fail(f"{error.format_message().rstrip('.')}; see `{command} --help`", error.exit_code)
-    except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code)
+    except Failure as error:
+        _fail(error.message, error.code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except BrokenPipeError:

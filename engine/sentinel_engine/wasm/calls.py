@@ -31,9 +31,7 @@ class FastCall:
         values = self._values
         for place, parameter in enumerate(parameters):
             values[place].i64 = parameter
-        error = ffi.wasmtime_func_call_unchecked(
-            self._context, self._pointer, values, len(values), self._trap_pointer
-        )
+        error = ffi.wasmtime_func_call_unchecked(self._context, self._pointer, values, len(values), self._trap_pointer)
         if error:
             raise wasmtime.WasmtimeError._from_ptr(error)
         if self._trap:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import wasmtime
 from wasmtime import _ffi as ffi
+from wasmtime._instance import InstanceExports
 
 from sentinel_engine.records import Clock
 from sentinel_engine.rules.manifest import RuleError, RuleSpec
@@ -78,7 +79,9 @@ class Instance:
                 f"it did not start within {spec.limits.deadline_ms} ms", "look for an endless loop in its start code"
             ) from error
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
-            raise RuleError(f"it failed while starting: {one_line(error)}", "look at its start code and at the size of its memory") from error
+            raise RuleError(
+                f"it failed while starting: {one_line(error)}", "look at its start code and at the size of its memory"
+            ) from error
         self.instantiate_ns = time.perf_counter_ns() - began
 
     def _start(self, sandbox: Sandbox, module: wasmtime.Module, spec: RuleSpec, clock: Clock) -> None:
@@ -112,9 +115,7 @@ class Instance:
         assert isinstance(early, wasmtime.Global)
         self.early_logs = int(early.value(store))
 
-    def _drive(
-        self, sandbox: Sandbox, shim: wasmtime.InstanceExports, rule: wasmtime.InstanceExports
-    ) -> wasmtime.InstanceExports:
+    def _drive(self, sandbox: Sandbox, shim: InstanceExports, rule: InstanceExports) -> InstanceExports:
         wanted: dict[tuple[str, str | None], Any] = {
             ("rule", "memory"): rule["memory"],
             ("rule", "eval"): rule[self.abi.function],
@@ -130,7 +131,7 @@ class Instance:
             memories=_MEMORIES,
         )  # fmt: skip
 
-    def _reserve_input(self, exports: wasmtime.InstanceExports) -> int:
+    def _reserve_input(self, exports: InstanceExports) -> int:
         """Where the input goes: what the module's allocator gives, or a page behind its memory."""
         if isinstance(allocate := exports.get("sentinel_alloc"), wasmtime.Func):
             address = int(self._within(lambda: allocate(self._store, MAX_RECORD))) & 0xFFFFFFFF
@@ -147,7 +148,7 @@ class Instance:
                 "raise the memory's maximum (or limits.memory_bytes), or export sentinel_alloc",
             ) from error
 
-    def _configure(self, exports: wasmtime.InstanceExports, config: bytes) -> None:
+    def _configure(self, exports: InstanceExports, config: bytes) -> None:
         configure = exports.get("sentinel_config")
         if not isinstance(configure, wasmtime.Func):
             raise RuleError("there is a `config:`, but the module does not export sentinel_config", "drop one of them")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import wasmtime
+from wasmtime._instance import InstanceExports
 
 from sentinel_engine.rules.manifest import RuleError, RuleSpec
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KINDS, mask_of
@@ -36,8 +37,7 @@ def abi_of(module: wasmtime.Module, spec: RuleSpec) -> Abi:
     function = "sentinel_eval" if version else "check_file_access"
     if function not in exports:
         raise RuleError(
-            f"the module does not export {function}"
-            + ("" if version else f", nor the marker {ABI_MARKER} of ABI 1"),
+            f"the module does not export {function}" + ("" if version else f", nor the marker {ABI_MARKER} of ABI 1"),
             f"export {function}(ptr: i32, len: i32) -> i32; a crate needs crate-type cdylib",
         )
     _must_be(exports, function, ["i32", "i32"], ["i32"])
@@ -67,7 +67,7 @@ def _is(kind: wasmtime.FuncType, params: list[str], results: list[str]) -> bool:
 
 
 def imports_of(
-    module: wasmtime.Module, spec: RuleSpec, store: wasmtime.Store, shim: wasmtime.InstanceExports
+    module: wasmtime.Module, spec: RuleSpec, store: wasmtime.Store, shim: InstanceExports
 ) -> list[wasmtime.AsExtern]:
     """What to link, in the module's order. Raises RuleError, naming the import that is not granted."""
     linked: list[wasmtime.AsExtern] = []

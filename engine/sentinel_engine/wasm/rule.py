@@ -84,7 +84,8 @@ class LoadedRule:
         """
         matches: list[Match] = []
         failures: list[Failure] = []
-        for first, start, end in selection.chunks(CHUNK_BYTES):
+        for chunk in selection.chunks(CHUNK_BYTES):
+            first, start, end = chunk
             while start < end:
                 if len(failures) >= patience or (self._instance is None and not self._rebuild(failures)):
                     return matches, failures
@@ -96,8 +97,7 @@ class LoadedRule:
                 matches += _matches(outcome, selection, first)
                 if failure is None:
                     break
-                index = selection.index(first + outcome.evaluated)
-                failures.append(Failure(index, *failure))
+                failures.append(Failure(selection.index(first + outcome.evaluated), *failure))
                 start += outcome.at_byte + self._instance.record_length(outcome.at_byte)
                 first += outcome.evaluated + 1
                 self._discard()
@@ -179,7 +179,4 @@ def _matches(outcome: Outcome, selection: Selection, first: int) -> list[Match]:
     logs: dict[int, list[bytes]] = {}
     for index, line in outcome.logs:
         logs.setdefault(index, []).append(line[:_TEXT_LIMIT])
-    return [
-        Match(selection.index(first + index), score, tuple(logs.get(index, ())))
-        for index, score in outcome.listed
-    ]
+    return [Match(selection.index(first + index), score, tuple(logs.get(index, ()))) for index, score in outcome.listed]

@@ -65,7 +65,9 @@ class Sandbox:
         if not code.startswith(b"\0asm"):
             code = _from_text(code)
         if len(code) > MAX_MODULE:
-            raise RuleError(f"the module has {len(code)} bytes, the most is {MAX_MODULE}", "strip it, or split the rule")
+            raise RuleError(
+                f"the module has {len(code)} bytes, the most is {MAX_MODULE}", "strip it, or split the rule"
+            )
         try:
             wasmtime.Module.validate(self._checker, code)
             if len(code) > _COMPILE_HERE:

@@ -9,12 +9,12 @@ from typing import Final
 from textual.binding import Binding, BindingType
 
 # Where a key works. The screen's keys work everywhere on the main screen.
-SCREEN, PANE, STREAM, RULES, ALERTS = "anywhere", "any pane", "events", "rules", "alerts"
+SCREEN, PANE, STREAM, RULES, ALERTS = "Anywhere", "In any pane", "In the events", "In the rules", "In the alerts"
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do: Textual's ``key`` names, the method ``name``, and what the user reads.
+    """One thing to do: Textual's names of the ``key`` and the action, and what the user reads.
 
     ``label`` is for the footer; an empty one is not shown there. ``shown`` is how people write the key.
     """
@@ -29,29 +29,37 @@ class Action:
 
 # In the order of the footer: what comes first stays longest on a narrow terminal.
 ACTIONS: Final[Sequence[Action]] = (
-    Action("question_mark", "help", "?", "help", "show this page"),
-    Action("q", "quit", "q", "quit", "leave; the session stays on disk"),
-    Action("space", "toggle_rule", "space", "on/off", "switch the selected rule on or off"),
-    Action("slash", "filter", "/", "filter", "filter the events; an empty filter shows all"),
-    Action("p", "pause", "p", "pause", "freeze the view; collection goes on"),
-    Action("r", "reload_rule", "r", "reload", "load the selected rule's file again"),
-    Action("R", "reload_all", "R", "all", "load every rule again, and take in new ones"),
-    Action("e", "export", "e", "export", "write the session so far as one JSON file"),
-    Action("t", "next_theme", "t", "theme", "change the theme"),
-    Action("tab", "next_pane(1)", "tab", "pane", "go to the next pane"),
-    Action("shift+tab", "next_pane(-1)", "shift+tab", "", "go to the pane before"),
-    Action("1", "pane('events')", "1", "", "go to the events"),
-    Action("2", "pane('rules')", "2", "", "go to the rules"),
-    Action("3", "pane('alerts')", "3", "", "go to the alerts"),
-    Action("4", "pane('tree')", "4", "", "go to the process tree"),
+    Action("question_mark", "screen.help", "?", "help", "show this page"),
+    Action("q", "screen.quit", "q", "quit", "leave; the session stays on disk"),
+    Action("enter", "screen.details", "enter", "details", "all about the selected alert: event, tree, logs", ALERTS),
+    Action("enter", "screen.details", "enter", "details", "all about the selected rule: why, what, how much", RULES),
+    Action("space", "screen.toggle_rule", "space", "on/off", "switch the selected rule on or off"),
+    Action("slash", "screen.filter", "/", "filter", "filter the events; an empty filter shows all"),
+    Action("p", "screen.pause", "p", "pause", "freeze the view; collection goes on"),
+    Action("r", "screen.reload_rule", "r", "reload", "load the selected rule's file again"),
+    Action("R", "screen.reload_all", "R", "all", "load every rule again, and take in new ones"),
+    Action("e", "screen.export", "e", "export", "write the session so far as one JSON file"),
+    Action("t", "screen.next_theme", "t", "theme", "change the theme"),
+    Action("tab", "screen.next_pane(1)", "tab", "pane", "go to the next pane"),
+    Action("shift+tab", "screen.next_pane(-1)", "shift+tab", "", "go to the pane before"),
+    Action("1", "screen.pane('events')", "1", "", "go to the events"),
+    Action("2", "screen.pane('rules')", "2", "", "go to the rules"),
+    Action("3", "screen.pane('alerts')", "3", "", "go to the alerts"),
+    Action("4", "screen.pane('tree')", "4", "", "go to the process tree"),
     Action("up,k", "step(-1)", "↑ k", "", "one line up; in the events this stops following", PANE),
     Action("down,j", "step(1)", "↓ j", "", "one line down", PANE),
     Action("pageup", "page(-1)", "pgup", "", "one page up", PANE),
     Action("pagedown", "page(1)", "pgdn", "", "one page down", PANE),
-    Action("home", "first", "home", "", "the first line; in the alerts, stay on the newest", PANE),
+    Action(
+        "home",
+        "first",
+        "home",
+        "",
+        "the first line; in the alerts, keep to the newest; in the events, load older ones",
+        PANE,
+    ),
     Action("end", "last", "end", "", "the last line; in the events, follow again", PANE),
     Action("f", "last", "f", "", "follow the newest events again", STREAM),
-    Action("enter", "details", "enter", "details", "all about the selected alert: event, tree, logs", ALERTS),
 )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from sentinel_engine.resources import data_dir
-from sentinel_tui.actions import ACTIONS, PANE
+from sentinel_tui.actions import ACTIONS
 from sentinel_tui.screens.main import MainScreen
 from sentinel_tui.theming import load_themes, variable_defaults
 
@@ -76,10 +77,6 @@ class SentinelApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - the same on each
         """The command palette: what the keys do."""
         for action in ACTIONS:
-            if action.context != PANE:
-                run = f"screen.{action.name}"
-                yield SystemCommand(
-                    f"{action.help[:1].upper()}{action.help[1:]}",
-                    f"key: {action.shown}",
-                    lambda run=run: self.run_action(run),
-                )
+            if action.name.startswith("screen."):
+                sentence = action.help[:1].upper() + action.help[1:]
+                yield SystemCommand(sentence, f"key: {action.shown}", partial(self.run_action, action.name))

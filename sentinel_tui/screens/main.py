@@ -15,8 +15,9 @@ from textual.screen import Screen
 
 from sentinel_engine.match.plain import Filter
 from sentinel_engine.snapshot import RuleState, Snapshot
+from sentinel_engine.text import inert
 from sentinel_tui.actions import ALERTS, RULES, SCREEN, STREAM, bindings
-from sentinel_tui.screens.report import ReportScreen, alert_page, help_page
+from sentinel_tui.screens.report import ReportScreen, alert_page, help_page, rule_page
 from sentinel_tui.widgets.alerts import AlertsPane
 from sentinel_tui.widgets.bars import HeaderBar, KeyBar, StatusBar, TabBar
 from sentinel_tui.widgets.events import EventsPane
@@ -192,8 +193,10 @@ class MainScreen(Screen[None]):
         self.run_worker(self.events.set_filter(where), group="filter", exclusive=True)
 
     def action_details(self) -> None:
-        """All about the selected alert."""
-        if alert := self.alerts.alert:
+        """All about the selected alert or rule."""
+        if self.pane == "rules" and (rule := self.rules.rule):
+            self.app.push_screen(ReportScreen(f"Rule: {inert(rule.id)}", rule_page(rule)))
+        elif self.pane == "alerts" and (alert := self.alerts.alert):
             self.app.push_screen(ReportScreen(f"Alert: {alert.rule.id}", alert_page(alert)))
 
     def action_help(self) -> None:

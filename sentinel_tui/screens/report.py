@@ -6,23 +6,23 @@ import json
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from sentinel_engine.snapshot import Alert
+from sentinel_engine.snapshot import Alert, RuleView
 from sentinel_tui.actions import ACTIONS
+from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import Line, TextPane
-from sentinel_tui.widgets.paint import fit
+from sentinel_tui.widgets.paint import SEVERITY_MARKS, fit
 from sentinel_tui.widgets.tree import fact, fact_lines, tree_lines
 
 # Lays a page out for a width.
 Page = Callable[[int], Sequence[Line]]
 
 _KEY_WIDTH = 12
-_VALUE_LINES = 20
+_FIELD_WIDTH = 13
 
 
 class _PagePane(TextPane):
@@ -55,9 +55,7 @@ def help_page(width: int) -> list[Line]:
     """Every key and what it does, by where it works."""
     lines: list[Line] = []
     for context in dict.fromkeys(action.context for action in ACTIONS):
-        lines += [(), ((f"In the {context}" if " " not in context else context.capitalize(), "accent strong"),)]
-        if context == ACTIONS[0].context:
-            lines[-1] = (("Anywhere", "accent strong"),)
+        lines += [(), ((context, "accent strong"),)]
         for action in ACTIONS:
             if action.context == context:
                 lines.append(
@@ -69,11 +67,31 @@ def help_page(width: int) -> list[Line]:
 _FILTER_HELP: Sequence[Line] = (
     (),
     (("The filter", "accent strong"),),
-    (("shadow      ", "strong"), ("the word in program, arguments, path or address", "text")),
-    (("kind=exec   ", "strong"), ("a field with this value: kind, pid, uid, comm, path, port …", "text")),
-    (("uid!=0      ", "strong"), ("a field without it", "text")),
-    (("kind=open comm=cat", "strong"), ("  words are AND-ed; quote a value that has spaces", "text")),
+    (("shadow              ", "strong"), ("the word in program, arguments, path or address", "text")),
+    (("kind=exec           ", "strong"), ("a field with this value: kind, pid, uid, comm, path, port …", "text")),
+    (("uid!=0              ", "strong"), ("a field without it", "text")),
+    (("kind=open comm=cat  ", "strong"), ("words are AND-ed; quote a value that has spaces", "text")),
 )
+
+
+def rule_page(rule: RuleView) -> Page:
+    """Everything that is known about a rule."""
+    latency, memory = rule.latency_ns, rule.memory_bytes
+    ns, size = figures.nanoseconds, figures.size
+    facts = {
+        "title": rule.title,
+        "state": f"{rule.state}{': ' if rule.reason else ''}{rule.reason}",
+        "severity": f"{SEVERITY_MARKS[rule.severity]} {rule.severity}  {' '.join(rule.attack)}",
+        "version": f"{rule.version}  generation {rule.generation}  sha256 {rule.sha256}",
+        "file": rule.path,
+        "kinds": " ".join(rule.kinds),
+        "calls": f"{rule.calls:,}  matches {rule.matches:,}  alerts {rule.alerts:,}",
+        "latency": f"p50 {ns(latency.p50)}  p99 {ns(latency.p99)}  max {ns(latency.max)}  mean {latency.mean:.1f}ns",
+        "memory": f"{size(memory.current)}  peak {size(memory.peak)}  limit {size(memory.limit)}",
+        "errors": f"traps {rule.traps}  timeouts {rule.timeouts}  errors {rule.errors}",
+        "dropped": f"matches {rule.dropped_matches}  logs {rule.dropped_logs} of {rule.logs}",
+    }
+    return lambda width: [line for label, text in facts.items() for line in fact(label, text, width)]
 
 
 def alert_page(alert: Alert) -> Page:
@@ -81,13 +99,14 @@ def alert_page(alert: Alert) -> Page:
 
     def page(width: int) -> list[Line]:
         lines = fact_lines(alert, width)
-        lines += fact("alert", f"{alert.id}  score {alert.score}  sha256 {alert.rule.sha256}", width, "muted")
-        lines += fact("seen", f"{alert.count} times, {alert.first_time} to {alert.last_time}", width)
+        lines += fact("seen", f"×{alert.count}  first {alert.first_time}  last {alert.last_time}", width)
+        lines += fact("id", f"{alert.id}  score {alert.score}", width)
+        lines += fact("sha256", f"{alert.rule.sha256} of the rule", width)
         lines += [(), (("Process tree", "accent strong"),), *tree_lines(alert, width)]
         lines += [(), (("Event", "accent strong"),)]
         for name, value in alert.event.items():
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            lines += [((f"{name}: ", "muted"), *first) for first in fact("", text, width - cell_len(name) - 2)[:1]]
+            lines += fact(name, text, width, label_width=_FIELD_WIDTH)
         return lines
 
     return page

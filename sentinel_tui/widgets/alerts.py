@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from sentinel_engine.snapshot import Alert, Severity
 from sentinel_tui.actions import ALERTS, PANE, bindings
+from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import SelectPane
 from sentinel_tui.widgets.paint import SEVERITY_MARKS, Span, fit, spread
+
+_SHORT: Final = {
+    Severity.CRITICAL: "crit",
+    Severity.HIGH: "high",
+    Severity.MEDIUM: "med",
+    Severity.LOW: "low",
+    Severity.INFO: "info",
+}
 
 
 class AlertRow(NamedTuple):
@@ -53,16 +62,17 @@ class AlertsPane(SelectPane[AlertRow]):
     def spans(self, row: AlertRow, width: int) -> Sequence[Span]:
         """Mark and severity, time, rule, message, how often; loss is said in words."""
         color = f"severity-{row.severity}"
-        rule = 28 if width >= 100 else 18 if width >= 56 else 14
+        roomy = width >= 100
+        word, name, rule = (row.severity.value, 10, 28) if roomy else (_SHORT[row.severity], 6, 16)
         message = f"{row.message}  ({row.loss} events lost: the tree may be incomplete)" if row.loss else row.message
-        rest = max(0, width - 10 - 8 - rule - 5 - 4)
+        rest = max(0, width - name - 8 - rule - 4 - 4)
         return spread(
             [
-                (fit(f"{SEVERITY_MARKS[row.severity]} {row.severity}", 10), f"{color} strong"),
+                (fit(f"{SEVERITY_MARKS[row.severity]} {word}", name), f"{color} strong"),
                 (row.time, "muted"),
                 (fit(row.rule, rule), color),
                 (fit(message, rest), "text"),
-                (fit(f"×{row.times}", 5, right=True), "strong" if row.times > 1 else "muted"),
+                (fit(f"×{figures.count(row.times)}", 4, right=True), "strong" if row.times > 1 else "muted"),
             ]
         )
 

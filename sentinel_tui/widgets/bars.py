@@ -16,8 +16,8 @@ from sentinel_tui.actions import ACTIONS, PANE
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.paint import SEVERITY_MARKS, Painted, Span
 
-_GAP: Final = 3
-_SPARK_WIDTHS: Final = (24, 12)
+_GAP: Final = 2
+_SPARK_WIDTHS: Final = (24, 12, 8)
 
 # One item of a bar, from its longest form to its shortest; an empty last form may be left out altogether.
 Forms = Sequence[Sequence[Span]]
@@ -189,6 +189,6 @@ class KeyBar(Bar):
             if not action.label or action.context not in contexts or action.context == PANE or width > left:
                 continue
             left -= width
-            click = f"@screen.{action.name}"
+            click = f"@{action.name}"
             line += [(action.shown, f"accent strong {click}"), (f" {action.label}  ", f"text {click}")]
         self.say(line)

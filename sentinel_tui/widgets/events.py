@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
@@ -44,7 +45,7 @@ class EventRow(NamedTuple):
 def _row(event: dict[str, Any]) -> EventRow:
     return EventRow(
         event["seq"], event["time"][11:23], event["kind"], event["pid"], event["comm"], event["detail"],
-        event["ret"] < 0,
+        event["ret"] < 0 and event["ret"] != -errno.EINPROGRESS,
     )  # fmt: skip
 
 
@@ -106,7 +107,7 @@ class EventsPane(LinePane[EventRow]):
             self._oldest_reached = False
         self._seen = rows[-1].seq if rows else -1
         self.show(rows, self._nothing())
-        self.scroll_to(y=self.last_top, animate=False)
+        self.scroll_to_row(self.last_top)
 
     async def _count(self) -> None:
         if self.where is None:
@@ -145,7 +146,7 @@ class EventsPane(LinePane[EventRow]):
             older = await self._fetch(_CHUNK, before=self.rows[0].seq)
             self._oldest_reached = len(older) < _CHUNK
             self.show([*older, *self.rows], self._nothing())
-            self.scroll_to(y=self.scroll_offset.y + len(older), animate=False)
+            self.scroll_to_row(self.scroll_offset.y + len(older))
         return len(older)
 
     async def action_last(self) -> None:
@@ -153,8 +154,11 @@ class EventsPane(LinePane[EventRow]):
         await self._restart()
 
     async def action_first(self) -> None:
-        """Go to the oldest event that is loaded, and load some more when already there."""
-        await self.scroll_lines(-max(1, self.scroll_offset.y))
+        """Go back by a chunk of older events, to the first of them."""
+        self.following = False
+        await self._load_older()
+        await super().scroll_lines(-len(self.rows))
+        self._describe()
 
     async def _restart(self) -> None:
         async with self._busy:

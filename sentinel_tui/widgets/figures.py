@@ -8,8 +8,8 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def count(number: float) -> str:
-    """``9999``, ``12k``, ``1.2M``."""
-    return f"{number:.0f}" if number < 10_000 else _scaled(number, 1000, ("", "k", "M", "G", "T"))
+    """``9999``, ``12.4k``, ``1.2M``."""
+    return f"{number:.0f}" if number < 10_000 else _scaled(number, 1000, ("", "k", "M", "G", "T"), 100)
 
 
 def size(number: int) -> str:
@@ -29,16 +29,16 @@ def elapsed(seconds: float) -> str:
 
 
 def sparkline(values: Sequence[int], width: int) -> str:
-    """The last ``width`` values as bars, scaled to the largest of them."""
+    """The last ``width`` values as bars, scaled to the largest; before the first one nothing happened."""
     shown = values[-width:]
     top = max(shown, default=0) or 1
-    return "".join(_BARS[min(len(_BARS) - 1, value * len(_BARS) // top)] for value in shown).rjust(width)
+    return "".join(_BARS[min(len(_BARS) - 1, value * len(_BARS) // top)] for value in shown).rjust(width, _BARS[0])
 
 
-def _scaled(number: float, base: int, units: Sequence[str]) -> str:
-    """In the largest of these units that leaves at least 1; one decimal while that fits in three characters."""
+def _scaled(number: float, base: int, units: Sequence[str], decimals_below: int = 10) -> str:
+    """In the largest of these units that leaves at least 1, with one decimal while it is small."""
     left = iter(units)
     unit = next(left)
     while number >= min(base, 999.5) and (larger := next(left, None)):
         number, unit = number / base, larger
-    return f"{number:.0f}{unit}" if number >= 9.95 or number == int(number) else f"{number:.1f}{unit}"
+    return f"{number:.0f}{unit}" if number >= decimals_below - 0.05 or number == int(number) else f"{number:.1f}{unit}"

@@ -56,7 +56,7 @@ class LinePane(Painted, ScrollView, Generic[Row], can_focus=True):
         self.empty = empty
         self.virtual_size = Size(0, len(rows) + self.heading_lines)
         if self.scroll_offset.y > self.last_top:
-            self.scroll_to(y=self.last_top, animate=False)
+            self.scroll_to_row(self.last_top)
 
     @property
     def page(self) -> int:
@@ -93,7 +93,12 @@ class LinePane(Painted, ScrollView, Generic[Row], can_focus=True):
 
     async def scroll_lines(self, lines: int) -> None:
         """Scroll down by this many lines, up when negative."""
-        self.scroll_to(y=max(0, min(self.last_top, self.scroll_offset.y + lines)), animate=False)
+        self.scroll_to_row(self.scroll_offset.y + lines)
+
+    def scroll_to_row(self, y: int) -> None:
+        """Put this row at the top, as far as there are rows."""
+        # By force, because new rows may have to wait for the scroll bar's layout otherwise.
+        self.scroll_to(y=max(0, min(self.last_top, y)), animate=False, force=True)
 
     async def action_step(self, lines: int) -> None:
         """Move by lines."""
@@ -179,7 +184,7 @@ class SelectPane(LinePane[KeyedRow]):
     def _keep_in_view(self, moved: int) -> None:
         top = self.scroll_offset.y
         if top or self.cursor >= self.page:
-            self.scroll_to(y=max(0, min(self.last_top, top + moved)), animate=False)
+            self.scroll_to_row(top + moved)
 
     def select(self, index: int) -> None:
         """Select this row, the nearest one when there is none such."""
@@ -191,7 +196,7 @@ class SelectPane(LinePane[KeyedRow]):
         self.refresh_row(index)
         top = self.scroll_offset.y
         if not top <= index < top + self.page:
-            self.scroll_to(y=index if index < top else index - self.page + 1, animate=False)
+            self.scroll_to_row(index if index < top else index - self.page + 1)
         self.post_message(self.Selected())
 
     async def move(self, lines: int) -> None:

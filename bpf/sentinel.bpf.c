@@ -46,10 +46,21 @@ struct counters {
 	u64 seq[RINGS];
 };
 
+// The paths that a call names: for each slot that of descriptor fd, and after it, if `user`, a user string.
+struct names {
+	u64 from[2]; // the user strings
+	u64 raw[2];  // user strings that are no paths, for slots 1 and 2
+	int fd[2];
+	u32 count;
+	bool user;
+};
+
 struct scratch {
 	u64 arg[5];
+	struct names names;
 	s64 ret;
 	u32 call;
+	u32 kind;
 	u32 flags; // record flags so far
 	u32 end;   // bytes of the record in use
 	union {
@@ -78,6 +89,8 @@ BPF_RINGBUF_OUTPUT(bulk, BULK_PAGES);
 	})
 
 static void *(*current_task)(void) = (void *)158; // bpf_get_current_task_btf, newer than BCC's headers
+
+#define barrier() asm volatile("" ::: "memory")
 
 // ---- one record: begin, strings, emit ----------------------------------------------------------
 
@@ -303,22 +316,6 @@ static __always_inline void *file_of(int fd)
 	return file;
 }
 
-// A path argument, made absolute: what it is relative to is walked in the kernel.
-static __always_inline void put_user_path(struct scratch *s, u32 slot, int dirfd, u64 from)
-{
-	char first = 0;
-	bpf_probe_read_user(&first, sizeof(first), (void *)from);
-	if (first != '/') {
-		void *task = current_task();
-		put_path(s, slot, dirfd == AT_FDCWD ? working_directory(task) : place_of_file(file_of(dirfd)));
-		if (first && s->event.slen[slot] > 1) {
-			s->record[s->end & RECORD_MASK] = '/';
-			keep(s, slot, 1);
-		}
-	}
-	put_user(s, slot, from);
-}
-
 // ---- sockets -----------------------------------------------------------------------------------
 
 static __always_inline void *sock_of(int fd)
@@ -384,6 +381,20 @@ static __always_inline void put_sockaddr(struct scratch *s, u64 from, u32 size)
 
 // ---- processes ---------------------------------------------------------------------------------
 
+static __always_inline void put_argv(struct scratch *s, void *mm)
+{
+	u64 from = GET(u64, mm, mm_struct__arg_start);
+	u64 size = GET(u64, mm, mm_struct__arg_end) - from;
+	if (size > MAX_ARGV) {
+		size = MAX_ARGV;
+		s->flags |= FLAG_TRUNCATED;
+	}
+	if (bpf_probe_read_user(s->record + (s->end & RECORD_MASK), size, (void *)from))
+		s->flags |= FLAG_FAULT;
+	else
+		keep(s, 1, size);
+}
+
 int tp_sched_process_exec(u64 *ctx)
 {
 	void *task = (void *)ctx[0];
@@ -397,25 +408,18 @@ int tp_sched_process_exec(u64 *ctx)
 	void *mm = GET(void *, task, task_struct__mm);
 	void *file = GET(void *, mm, mm_struct__exe_file);
 	void *inode = GET(void *, file, file__f_inode);
-	bool loose = put_path(s, 0, place_of_file(file));
-	if (GET(u32, inode, inode__i_nlink) == 0)
-		e->a[0] = loose ? EXE_DELETED | EXE_MEMFD : EXE_DELETED;
 	e->a[1] = GET(u64, inode, inode__i_ino);
 	e->a[2] = PEEK(u64, GET(void *, task, task_struct__cred), cred__cap_effective);
 	e->a[3] = GET(u32, ctx[2], linux_binprm__argc);
-
-	u64 from = GET(u64, mm, mm_struct__arg_start);
-	u64 size = GET(u64, mm, mm_struct__arg_end) - from;
-	if (size > MAX_ARGV) {
-		size = MAX_ARGV;
-		s->flags |= FLAG_TRUNCATED;
+#pragma clang loop unroll(disable)
+	for (u32 slot = 0; slot <= 2; slot += 2) {
+		bool loose = put_path(s, slot, slot ? working_directory(task) : place_of_file(file));
+		if (slot)
+			break;
+		if (GET(u32, inode, inode__i_nlink) == 0)
+			e->a[0] = loose ? EXE_DELETED | EXE_MEMFD : EXE_DELETED;
+		put_argv(s, mm);
 	}
-	if (bpf_probe_read_user(s->record + (s->end & RECORD_MASK), size, (void *)from))
-		s->flags |= FLAG_FAULT;
-	else
-		keep(s, 1, size);
-
-	put_path(s, 2, working_directory(task));
 	void *tty = GET(void *, GET(void *, task, task_struct__signal), signal_struct__tty);
 	if (tty) {
 		long length = bpf_probe_read_kernel_str(s->record + (s->end & RECORD_MASK), 64, tty + OFF_tty_struct__name);
@@ -524,6 +528,7 @@ int tp_sys_exit(u64 *ctx)
 	if (!kind || !s || !wanted(kind))
 		return 0;
 	s->call = call->id[compat];
+	s->kind = kind;
 	s->ret = ctx[1];
 	s->flags = compat ? FLAG_COMPAT : 0;
 	read_arguments(s, regs, compat);
@@ -531,102 +536,132 @@ int tp_sys_exit(u64 *ctx)
 	return 0;
 }
 
-int on_exec_failed(u64 *ctx)
-{
-	struct scratch *s = scratch_of_cpu();
-	if (!s || s->ret >= 0)
-		return 0;
-	begin(s, EVENT_EXEC_FAILED);
-	if (s->call == CALL_execveat)
-		put_user_path(s, 0, s->arg[0], s->arg[1]);
-	else
-		put_user_path(s, 0, AT_FDCWD, s->arg[0]);
-	emit(s);
-	return 0;
-}
-
-int on_open(u64 *ctx)
+// Every call that takes a path, or makes a descriptor of one: one program, since the walk is most of its size.
+int on_path(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
 		return 0;
-	int dirfd = AT_FDCWD;
-	u64 path = s->arg[0], flags = s->arg[1], mode = s->arg[2];
-	if (s->call == CALL_openat || s->call == CALL_openat2 || s->call == CALL_open_by_handle_at) {
-		dirfd = s->arg[0];
-		path = s->arg[1];
-		flags = s->arg[2];
-		mode = s->arg[3];
-	}
-	if (s->call == CALL_openat2) {
-		u64 how[2] = {}; // flags and mode of struct open_how
-		bpf_probe_read_user(how, sizeof(how), (void *)s->arg[2]);
-		flags = how[0];
-		mode = how[1];
-	}
-	if (s->call == CALL_creat) {
-		mode = flags;
-		flags = O_CREAT_FLAGS;
-	}
-	begin(s, EVENT_OPEN);
-	s->event.a[0] = flags;
-	s->event.a[1] = mode;
-	if (s->ret >= 0) {
-		void *file = file_of(s->ret);
-		s->event.a[2] = PEEK(u64, PEEK(void *, file, file__f_inode), inode__i_ino);
-		put_path(s, 0, place_of_file(file));
-	} else if (s->call != CALL_open_by_handle_at) {
-		put_user_path(s, 0, dirfd, path);
-	}
-	emit(s);
-	return 0;
-}
+	u64 *arg = s->arg, *a = s->event.a;
+	u64 how[2] = {}; // flags and mode of struct open_how
+	// In the scratch and not in registers, so that the verifier walks the rest once and not once per call.
+	struct names *names = &s->names;
+	begin(s, s->kind);
+	*names = (struct names){.fd = {AT_FDCWD, AT_FDCWD}, .from = {arg[0], 0}, .count = 1, .user = true};
 
-int on_unlink(u64 *ctx)
-{
-	struct scratch *s = scratch_of_cpu();
-	if (!s)
-		return 0;
-	int dirfd = AT_FDCWD;
-	u64 path = s->arg[0], flags = s->call == CALL_rmdir ? AT_REMOVEDIR : 0;
-	if (s->call == CALL_unlinkat) {
-		dirfd = s->arg[0];
-		path = s->arg[1];
-		flags = s->arg[2];
+	switch (s->call) {
+	case CALL_execveat:
+	case CALL_openat:
+	case CALL_openat2:
+	case CALL_unlinkat:
+	case CALL_fchmodat:
+	case CALL_fchmodat2:
+		names->fd[0] = arg[0];
+		names->from[0] = arg[1];
+		a[0] = arg[2];
+		a[1] = arg[3];
+		break;
+	case CALL_open_by_handle_at:
+		names->fd[0] = arg[0];
+		names->user = false;
+		a[0] = arg[2];
+		break;
+	case CALL_open:
+	case CALL_chmod:
+		a[0] = arg[1];
+		a[1] = arg[2];
+		break;
+	case CALL_creat:
+		a[0] = O_CREAT_FLAGS;
+		a[1] = arg[1];
+		break;
+	case CALL_rmdir:
+		a[0] = AT_REMOVEDIR;
+		break;
+	case CALL_rename:
+		names->count = 2;
+		names->from[1] = arg[1];
+		break;
+	case CALL_renameat:
+	case CALL_renameat2:
+		names->count = 2;
+		names->fd[0] = arg[0];
+		names->from[0] = arg[1];
+		names->fd[1] = arg[2];
+		names->from[1] = arg[3];
+		a[0] = s->call == CALL_renameat2 ? arg[4] : 0;
+		break;
+	case CALL_fchmod:
+		names->fd[0] = arg[0];
+		names->user = false;
+		a[0] = arg[1];
+		break;
+	case CALL_mount:
+		names->from[0] = arg[1];
+		a[0] = arg[3];
+		names->raw[0] = arg[0];
+		names->raw[1] = arg[2];
+		break;
+	case CALL_move_mount:
+		names->count = 2;
+		names->fd[0] = arg[2];
+		names->from[0] = arg[3];
+		names->fd[1] = arg[0];
+		names->from[1] = arg[1];
+		a[0] = arg[4];
+		break;
+	case CALL_init_module:
+		names->count = 0;
+		a[2] = arg[1];
+		names->raw[0] = arg[2];
+		break;
+	case CALL_finit_module:
+		names->fd[0] = arg[0];
+		names->user = false;
+		a[0] = 1;
+		a[1] = (u32)arg[0];
+		names->raw[0] = arg[1];
+		break;
 	}
-	begin(s, EVENT_UNLINK);
-	s->event.a[0] = (u32)flags;
-	put_user_path(s, 0, dirfd, path);
-	emit(s);
-	return 0;
-}
-
-int on_rename(u64 *ctx)
-{
-	struct scratch *s = scratch_of_cpu();
-	if (!s)
-		return 0;
-	bool at = s->call != CALL_rename;
-	begin(s, EVENT_RENAME);
-	s->event.a[0] = s->call == CALL_renameat2 ? (u32)s->arg[4] : 0;
-	put_user_path(s, 0, at ? s->arg[0] : AT_FDCWD, at ? s->arg[1] : s->arg[0]);
-	put_user_path(s, 1, at ? s->arg[2] : AT_FDCWD, at ? s->arg[3] : s->arg[1]);
-	emit(s);
-	return 0;
-}
-
-int on_chmod(u64 *ctx)
-{
-	struct scratch *s = scratch_of_cpu();
-	if (!s)
-		return 0;
-	bool at = s->call == CALL_fchmodat || s->call == CALL_fchmodat2;
-	begin(s, EVENT_CHMOD);
-	s->event.a[0] = (u16)(at ? s->arg[2] : s->arg[1]);
-	if (s->call == CALL_fchmod)
-		put_path(s, 0, place_of_file(file_of(s->arg[0])));
-	else
-		put_user_path(s, 0, at ? s->arg[0] : AT_FDCWD, at ? s->arg[1] : s->arg[0]);
+	u32 kind = s->kind;
+	if (kind == EVENT_EXEC_FAILED) {
+		if (s->ret >= 0)
+			return 0;
+		a[0] = a[1] = 0;
+	} else if (kind == EVENT_OPEN) {
+		if (s->call == CALL_openat2) {
+			bpf_probe_read_user(how, sizeof(how), (void *)arg[2]);
+			a[0] = how[0];
+			a[1] = how[1];
+		}
+		if (s->ret >= 0) {
+			names->fd[0] = s->ret;
+			names->user = false;
+			a[2] = PEEK(u64, PEEK(void *, file_of(names->fd[0]), file__f_inode), inode__i_ino);
+		}
+	} else if (kind == EVENT_UNLINK || kind == EVENT_CHMOD) {
+		a[1] = 0;
+	}
+	barrier();
+#pragma clang loop unroll(disable)
+	for (u32 slot = 0; slot < names->count && slot < 2; slot++) {
+		char first = 0;
+		if (names->user)
+			bpf_probe_read_user(&first, sizeof(first), (void *)names->from[slot]);
+		if (first != '/') {
+			put_path(s, slot, names->fd[slot] == AT_FDCWD ? working_directory(current_task()) : place_of_file(file_of(names->fd[slot])));
+			if (first && s->event.slen[slot] > 1) {
+				s->record[s->end & RECORD_MASK] = '/';
+				keep(s, slot, 1);
+			}
+		}
+		if (names->user)
+			put_user(s, slot, names->from[slot]);
+	}
+	if (names->raw[0])
+		put_user(s, 1, names->raw[0]);
+	if (names->raw[1])
+		put_user(s, 2, names->raw[1]);
 	emit(s);
 	return 0;
 }
@@ -719,47 +754,6 @@ int on_memfd_create(u64 *ctx)
 	begin(s, EVENT_MEMFD_CREATE);
 	s->event.a[0] = (u32)s->arg[1];
 	put_user(s, 0, s->arg[0]);
-	emit(s);
-	return 0;
-}
-
-int on_mount(u64 *ctx)
-{
-	struct scratch *s = scratch_of_cpu();
-	if (!s)
-		return 0;
-	begin(s, EVENT_MOUNT);
-	if (s->call == CALL_move_mount) {
-		s->event.a[0] = (u32)s->arg[4];
-		put_user_path(s, 0, s->arg[2], s->arg[3]);
-		put_user_path(s, 1, s->arg[0], s->arg[1]);
-	} else {
-		s->event.a[0] = s->arg[3];
-		put_user_path(s, 0, AT_FDCWD, s->arg[1]);
-		if (s->arg[0])
-			put_user(s, 1, s->arg[0]);
-		if (s->arg[2])
-			put_user(s, 2, s->arg[2]);
-	}
-	emit(s);
-	return 0;
-}
-
-int on_init_module(u64 *ctx)
-{
-	struct scratch *s = scratch_of_cpu();
-	if (!s)
-		return 0;
-	begin(s, EVENT_INIT_MODULE);
-	s->event.a[0] = s->call - CALL_init_module;
-	if (s->call == CALL_finit_module) {
-		s->event.a[1] = (u32)s->arg[0];
-		put_path(s, 0, place_of_file(file_of(s->arg[0])));
-		put_user(s, 1, s->arg[1]);
-	} else {
-		s->event.a[2] = s->arg[1];
-		put_user(s, 1, s->arg[2]);
-	}
 	emit(s);
 	return 0;
 }

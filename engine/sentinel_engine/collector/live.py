@@ -18,9 +18,9 @@ from sentinel_engine.collector.loader import TRACEPOINT_PREFIX, TRACEPOINTS, Loa
 from sentinel_engine.collector.maps import Map, attach, possible_cpus
 from sentinel_engine.collector.ring import Ring
 from sentinel_engine.collector.source import CollectorError
-from sentinel_engine.collector.syscalls import table
+from sentinel_engine.collector.syscalls import CALLS, table
 from sentinel_engine.records import Batch, Clock
-from sentinel_engine.schema import ALL_KINDS, KIND_BY_NUMBER, KIND_SLOTS, KINDS
+from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KIND_BY_NUMBER, KIND_SLOTS
 from sentinel_engine.schema import Ring as RingId
 
 _CALL: Final = struct.Struct("<4H")
@@ -28,7 +28,8 @@ _CONFIG: Final = struct.Struct("<QQ4I")
 _COUNTERS: Final = struct.Struct(f"<{3 * KIND_SLOTS + len(RingId)}Q")
 _PROG_FD: Final = struct.Struct("<I")
 _TABLES: Final = {"x86_64": ("x86_64", "i386"), "aarch64": ("aarch64", None)}
-_HANDLER: Final = "on_"
+_HANDLER: Final = "on_"  # and a kind's name: its handler; the kinds that have none share the path handler
+_PATH: Final = "on_path"
 
 # Waking the reader for each event slows a busy producer 3 to 5 times; above this rate it looks by itself.
 _BUSY_PER_SECOND: Final = 4000
@@ -178,9 +179,9 @@ class LiveSource:
             (native_id, native_kind), (compat_id, compat_kind) = (t.get(number, (0, 0)) for t in (native, compat))
             calls.update(number, _CALL.pack(native_id, compat_id, native_kind, compat_kind))
         handlers = Map(self._loaded.maps["handlers"], _PROG_FD.size)
-        for kind in KINDS:
-            if program := self._loaded.programs.get(_HANDLER + kind.name):
-                handlers.update(kind.number, _PROG_FD.pack(program))
+        programs = self._loaded.programs
+        for name in {call.kind for call in CALLS}:
+            handlers.update(KIND_BY_NAME[name].number, _PROG_FD.pack(programs.get(_HANDLER + name, programs[_PATH])))
 
     def _count(self, column: int) -> dict[str, int]:
         with self._lock:

@@ -19,6 +19,7 @@ from sentinel_engine.collector.preflight import bcc_folder
 from sentinel_engine.collector.source import CollectorError
 from sentinel_engine.resources import data_dir
 
+_CHILD: Final = Path(__file__).with_name("bcc_child.py")
 _MAPS: Final = ("calls", "config", "counters", "handlers", "lifecycle", "bulk")
 # Every kernel field that the BPF program reaches, as struct.member.
 _FIELDS: Final = (
@@ -62,6 +63,33 @@ class Loaded:
 
 def load(lifecycle_bytes: int, bulk_bytes: int) -> Loaded:
     """Compile and load; ring sizes in bytes, powers of two. Raises CollectorError."""
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-I", str(_CHILD), str(bcc_folder()), str(theirs.fileno())]
+    with ours, theirs, subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        pass_fds=(theirs.fileno(),), text=True, errors="replace", cwd="/",
+    ) as child:  # fmt: skip
+        _, complaints = child.communicate(_request(lifecycle_bytes, bulk_bytes))
+        theirs.close()
+        text, descriptors, _, _ = socket.recv_fds(ours, 65536, 253)
+    for fd in descriptors:  # passed without close-on-exec; no program that we start may keep the probes alive
+        os.set_inheritable(fd, False)
+    answer = json.loads(text) if text else {"error": f"it ended with status {child.returncode}"}
+    if "error" in answer:
+        detail = f"\n{complaints}" if os.environ.get("SENTINEL_DEBUG") == "1" else ""
+        raise CollectorError(
+            f"BCC could not load the eBPF program ({answer['error']}); "
+            f"run again with SENTINEL_DEBUG=1 and report what it says.{detail}"
+        )
+    count = len(_MAPS)
+    return Loaded(
+        dict(zip(_MAPS, descriptors[:count], strict=True)),
+        dict(zip(answer["programs"], descriptors[count:], strict=True)),
+    )
+
+
+def _request(lifecycle_bytes: int, bulk_bytes: int) -> str:
+    """What the child is asked, as JSON."""
     try:
         btf = kernel_btf()
         flags = _offset_flags(btf)
@@ -69,24 +97,25 @@ def load(lifecycle_bytes: int, bulk_bytes: int) -> Loaded:
     except BtfError as error:
         raise CollectorError(f"{error}.") from error
     bpf = data_dir("bpf")
-    request = {
-        "bcc": str(bcc_folder()),
-        "headers": str(bpf),
-        "source": (bpf / "sentinel.bpf.c").read_text(),
-        "maps": _MAPS,
-        "bpf_call": NR_BPF[platform.machine()],
-        "targets": {TRACEPOINT_PREFIX + name: target for name, target in targets.items()},
-        "default_target": targets["sys_exit"],
-        "cflags": [
-            *flags,
-            f"-I{bpf}",
-            f"-DARCH_{platform.machine()}",
-            f"-DPAGE_SIZE={mmap.PAGESIZE}",
-            f"-DLIFECYCLE_PAGES={lifecycle_bytes // mmap.PAGESIZE}",
-            f"-DBULK_PAGES={bulk_bytes // mmap.PAGESIZE}",
-        ],
-    }
-    return _ask_child(json.dumps(request))
+    machine = platform.machine()
+    flags += [
+        f"-I{bpf}",
+        f"-DARCH_{machine}",
+        f"-DPAGE_SIZE={mmap.PAGESIZE}",
+        f"-DLIFECYCLE_PAGES={lifecycle_bytes // mmap.PAGESIZE}",
+        f"-DBULK_PAGES={bulk_bytes // mmap.PAGESIZE}",
+    ]
+    return json.dumps(
+        {
+            "headers": str(bpf),
+            "source": (bpf / "sentinel.bpf.c").read_text(),
+            "cflags": flags,
+            "maps": _MAPS,
+            "bpf_call": NR_BPF[machine],
+            "targets": {TRACEPOINT_PREFIX + name: target for name, target in targets.items()},
+            "default_target": targets["sys_exit"],
+        }
+    )
 
 
 def _offset_flags(btf: Btf) -> list[str]:
@@ -100,30 +129,3 @@ def _offset_flags(btf: Btf) -> list[str]:
         *(f"-DOFF_{field.replace('.', '__')}={offset}" for field, offset in offsets.items()),
         *(f"-DSIZE_{name}={btf.size(name)}" for name in _STRUCTS),
     ]
-
-
-def _ask_child(request: str) -> Loaded:
-    """Run the child, give it the request, take its descriptors."""
-    ours, theirs = socket.socketpair()
-    command = [sys.executable, "-I", str(Path(__file__).with_name("bcc_child.py")), str(theirs.fileno())]
-    with ours, theirs, subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        pass_fds=(theirs.fileno(),), text=True, errors="replace", cwd="/",
-    ) as child:  # fmt: skip
-        _, complaints = child.communicate(request)
-        theirs.close()
-        text, descriptors, _, _ = socket.recv_fds(ours, 65536, 253)
-    for fd in descriptors:  # passed without close-on-exec; no program that we start may keep the probes alive
-        os.set_inheritable(fd, False)
-    answer = json.loads(text) if text else {"error": f"it ended with status {child.returncode}"}
-    if "error" in answer:
-        detail = f"\n{complaints}" if os.environ.get("SENTINEL_DEBUG") == "1" else ""
-        raise CollectorError(
-            f"BCC could not load the eBPF program ({answer['error']}); "
-            f"run again with SENTINEL_DEBUG=1 and report what the compiler said.{detail}"
-        )
-    count = len(_MAPS)
-    return Loaded(
-        dict(zip(_MAPS, descriptors[:count], strict=True)),
-        dict(zip(answer["programs"], descriptors[count:], strict=True)),
-    )

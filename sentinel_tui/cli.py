@@ -16,19 +16,19 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 import msgspec
-from sentinel_engine.collector.live import LiveSource
-from sentinel_engine.collector.source import CollectorError, Source
-from sentinel_engine.rules.registry import Registry
 
 from sentinel_engine import session as sessions
 from sentinel_engine.collector import preflight
+from sentinel_engine.collector.live import LiveSource
 from sentinel_engine.collector.recorded import RecordedSource
+from sentinel_engine.collector.source import CollectorError, Source
 from sentinel_engine.files import create_private
 from sentinel_engine.pipeline import Listener, Pipeline
 from sentinel_engine.recording import Header, RecordingError, RecordingWriter
 from sentinel_engine.records import Clock
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.manifest import RulesFolderError
+from sentinel_engine.rules.registry import Registry
 from sentinel_engine.snapshot import RuleState, Summary
 from sentinel_engine.text import inert
 from sentinel_tui.config import ConfigError, Options, merge
@@ -140,7 +140,7 @@ def export(outer: Options, /, session: str, *, output: Path | None, force: bool,
     with failing_plainly():
         folder = sessions.find_session(session, merge(given, outer).session_root())
         if output is None:
-            click.get_binary_stream("stdout").write(sessions.encode_document(sessions.read_session(folder)))
+            sys.stdout.buffer.write(sessions.encode_document(sessions.read_session(folder)))
             return
         alerts = sessions.export_session(folder, output, force=force)
         click.echo(f"exported {alerts} alerts to {output}", err=True)

@@ -11,6 +11,7 @@ from typing import Final
 from sentinel_engine import schema
 from sentinel_engine.collector.syscalls import CALLS, TABLE_SIZE
 from sentinel_engine.resources import data_dir
+from sentinel_engine.session import json_schema
 
 
 def events_h() -> str:
@@ -155,6 +156,7 @@ def generated() -> dict[Path, str]:
     return {
         data_dir("bpf") / "events.h": events_h(),
         data_dir("rules") / "sdk" / "src" / "record.rs": record_rs(),
+        Path(__file__).with_name("export.schema.json"): json_schema(),
     }
 
 

@@ -220,9 +220,9 @@ def export_session(session: Path, output: Path, *, force: bool = False) -> int:
     return len(document.alerts)
 
 
-def json_schema() -> bytes:
+def json_schema() -> str:
     """The JSON Schema of the export document, as shipped in ``export.schema.json``."""
     schema = msgspec.json.schema(ExportDocument)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "sentinel-tui export document"
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(schema).decode(), indent=2) + "\n"

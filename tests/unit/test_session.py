@@ -60,7 +60,7 @@ def test_a_session_becomes_a_document_that_validates(tmp_path: Path) -> None:
 
 
 def test_the_shipped_schema_is_the_one_of_the_types() -> None:
-    assert (Path(sessions.__file__).parent / "export.schema.json").read_bytes() == sessions.json_schema()
+    assert (Path(sessions.__file__).parent / "export.schema.json").read_text() == sessions.json_schema()
 
 
 def test_everything_is_private(tmp_path: Path) -> None:

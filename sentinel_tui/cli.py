@@ -12,32 +12,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import click
-import msgspec
 
 from sentinel_engine import session as sessions
 from sentinel_engine.collector import preflight
 from sentinel_engine.collector.live import LiveSource
 from sentinel_engine.collector.recorded import RecordedSource
-from sentinel_engine.collector.source import CollectorError, Source
+from sentinel_engine.collector.source import Source
 from sentinel_engine.files import create_private
 from sentinel_engine.pipeline import Listener, Pipeline
-from sentinel_engine.recording import Header, RecordingError, RecordingWriter
-from sentinel_engine.records import Clock
+from sentinel_engine.recording import Header, RecordingWriter
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.manifest import RulesFolderError
 from sentinel_engine.rules.registry import Registry
-from sentinel_engine.snapshot import RuleState, Summary
-from sentinel_engine.text import inert
-from sentinel_tui.config import ConfigError, Options, merge
+from sentinel_engine.snapshot import Summary
+from sentinel_tui.command import BAD, HOST, INTERRUPTED, USAGE, Failure, common, echo_json, failing_plainly
+from sentinel_tui.config import Options, merge
+from sentinel_tui.rules_cli import rules
 from sentinel_tui.watch import Watch
-
-BAD, USAGE, HOST, INTERRUPTED = 1, 2, 3, 130
-_DEMO_HINT = "`sentinel-tui demo` shows the console without it"
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +39,6 @@ class Limits:
 
     duration: float | None
     record: Path | None
-
-
-class Failure(click.ClickException):
-    """One sentence for stderr, and the exit code."""
-
-    def __init__(self, sentence: str, code: int) -> None:
-        super().__init__(sentence)
-        self.code = code
-
-
-@contextmanager
-def failing_plainly() -> Iterator[None]:
-    """Turn the engine's errors into failures with the exit code of their kind."""
-    try:
-        yield
-    except (RulesFolderError, sessions.SessionError, RecordingError, ConfigError) as error:
-        raise Failure(str(error), USAGE) from error
-    except CollectorError as error:
-        raise Failure(f"{error}; {_DEMO_HINT}", HOST) from error
-    except FileNotFoundError as error:
-        raise Failure(str(error), HOST) from error
-
-
-def common(command: F) -> F:
-    """The options every running command has."""
-    for option in (
-        click.option("--config", type=click.Path(path_type=Path), help="YAML file with defaults for these options."),
-        click.option("--session-dir", type=click.Path(path_type=Path), help="Where sessions are kept."),
-        click.option("--no-builtin-rules", is_flag=True, help="Leave the built-in rule pack out."),
-        click.option(
-            "--rules", multiple=True, type=click.Path(path_type=Path), help="A folder of rules to add; repeatable."
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(
@@ -165,7 +123,7 @@ def doctor(*, as_json: bool) -> None:
     """Say what this host can do, and the exact fix for what it cannot."""
     checks = preflight.checks()
     if as_json:
-        _echo_json(checks)
+        echo_json(checks)
     else:
         for check in checks:
             click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.check:<12} {check.detail}")
@@ -175,31 +133,7 @@ def doctor(*, as_json: bool) -> None:
         sys.exit(HOST)
 
 
-@cli.group()
-def rules() -> None:
-    """Look at, check, test and build rules."""
-
-
-@rules.command("list", epilog="Example:  sentinel-tui rules list --rules ./my-rules")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array, as in the summary of `watch`.")
-@common
-@click.pass_obj
-def rules_list(outer: Options, /, *, as_json: bool, **given: Any) -> None:
-    """List the rules that would run, and those that cannot, with the reason."""
-    with failing_plainly():
-        registry = Registry(merge(given, outer).rule_folders(), clock=Clock(0))
-        registry.load()
-    views = registry.views()
-    registry.close()
-    if as_json:
-        _echo_json(views)
-    else:
-        width = max((len(view.id) for view in views), default=0)
-        for view in views:
-            what = view.reason or f"{view.title}  [{' '.join(view.kinds)}]"
-            click.echo(f"{view.state:<9} {view.severity:<8} {inert(view.id):<{width}}  {inert(what)}")
-    if any(view.state is RuleState.FAILED for view in views):
-        sys.exit(BAD)
+cli.add_command(rules)
 
 
 def console(open_source: Callable[[], Source], options: Options) -> None:
@@ -286,10 +220,6 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
         raise Failure(f"cannot write {path}: {error.strerror}", USAGE) from error
     with stream:
         yield stream
-
-
-def _echo_json(value: Any) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
 def _farewell(summary: Summary, session: str) -> str:

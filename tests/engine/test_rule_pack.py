@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.build import BuildError, build, find_toolchain
 from sentinel_engine.rules.manifest import RuleError, RuleSpec, discover, load_spec, read_module
-from sentinel_engine.rules.selftest import main, run_tests
+from sentinel_engine.rules.selftest import run_tests
 from sentinel_engine.wasm.sandbox import Sandbox
+from sentinel_tui.cli import cli
 
 SPECS = {spec.id: spec for spec in discover([data_dir("rules")], builtin=True)[0]}
 EXPECTED = {
@@ -141,11 +144,15 @@ def test_the_rust_rule_of_the_readme(tmp_path: Path, sandbox: Sandbox) -> None:
     assert [result.got for result in run_tests(spec, read_module(spec), sandbox)] == ["no-match"]
 
 
-def test_the_command_reports_each_rule_and_fails_with_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 0
-    assert "persistence: " in capsys.readouterr().out
+def test_the_command_reports_each_rule_and_fails_with_one(tmp_path: Path) -> None:
+    assert "tests passed" in CliRunner().invoke(cli, ["rules", "test"], catch_exceptions=False).output
     own_rule(tmp_path, WAT, "tests: [{name: wrong, kind: open, path: /y, expect: match}]")
-    assert main([str(tmp_path)]) == 1
-    assert "own: wrong: expected match, got no-match (event 1 of 1: no-match)" in capsys.readouterr().err
-    assert main([str(tmp_path / "gone")]) == 2
-    assert "does not exist" in capsys.readouterr().err
+    result = CliRunner().invoke(cli, ["rules", "test", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "own: wrong: expected match, got no-match (event 1 of 1: no-match)" in result.output
+    good = CliRunner().invoke(cli, ["rules", "check", "--json", str(tmp_path)])
+    assert (good.exit_code, [one["ok"] for one in json.loads(good.output)]) == (0, [True])
+    (tmp_path / "own" / "rule.wat").write_text("(module)")
+    bad = CliRunner().invoke(cli, ["rules", "check", "--json", str(tmp_path)])
+    assert bad.exit_code == 1
+    assert "check_file_access" in json.loads(bad.output)[0]["problems"][0]["reason"]

@@ -1,6 +1,4 @@
-"""A rule's own tests: ``python -m sentinel_engine.rules.selftest FOLDER …`` (without one: the built-in pack).
-
-``tests.yaml`` beside a rule says which events it must match and which not.
+"""A rule's own tests: ``tests.yaml`` beside it says which events it must match and which not.
 
 Each test has one event or a list of them, run in order through a fresh instance of the rule. Events are written with
 the names of the event contract and encoded as the kernel would have written them; rules/README.md is the reference.
@@ -8,8 +6,6 @@ the names of the event contract and encoded as the kernel would have written the
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -17,16 +13,12 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from sentinel_engine.records import Clock, batch_of
-from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.event_yaml import EventError, encode_event
 from sentinel_engine.rules.manifest import (
     RuleError,
-    RulesFolderError,
     RuleSpec,
-    discover,
     parse_yaml,
     read_beside,
-    read_module,
 )
 from sentinel_engine.wasm.rule import LoadedRule
 from sentinel_engine.wasm.sandbox import Sandbox
@@ -140,37 +132,3 @@ def _run(case: _Case, spec: RuleSpec, module: bytes, sandbox: Sandbox, selector:
     last = len(case.records) - 1
     detail = f"event {wrong[0] + 1} of {last + 1}: {got[wrong[0]]}" if wrong else ""
     return TestResult(case.name, case.expected, got[last], ok=not wrong, detail=detail)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Test the rules in these folders, or the built-in pack. Returns the exit code: 1 when one fails."""
-    sandbox = Sandbox()
-    try:
-        folders = [Path(argument) for argument in arguments]
-        specs, problems = discover(folders or [data_dir("rules")], builtin=not folders)
-        failures = [f"{problem.path}: {problem.reason}; {problem.fix}" for problem in problems]
-        for spec in specs:
-            failures += _report(spec, sandbox)
-    except RulesFolderError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    finally:
-        sandbox.close()
-    for failure in failures:
-        sys.stderr.write(f"{failure}\n")
-    return 1 if failures else 0
-
-
-def _report(spec: RuleSpec, sandbox: Sandbox) -> list[str]:
-    """Print how many tests passed; the sentences of those that did not."""
-    try:
-        results = run_tests(spec, read_module(spec), sandbox)
-    except RuleError as error:
-        return [f"{spec.id}: {error}"]
-    sys.stdout.write(f"{spec.id}: {sum(result.ok for result in results)} of {len(results)} tests passed\n")
-    bad = [result for result in results if not result.ok]
-    return [f"{spec.id}: {one.name}: expected {one.expected}, got {one.got} ({one.detail})" for one in bad]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

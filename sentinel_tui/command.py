@@ -1,0 +1,62 @@
+"""What every command shares: options, exit codes, and errors as one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from sentinel_engine.collector.source import CollectorError
+from sentinel_engine.recording import RecordingError
+from sentinel_engine.rules.manifest import RulesFolderError
+from sentinel_engine.session import SessionError
+from sentinel_tui.config import ConfigError
+
+BAD, USAGE, HOST, INTERRUPTED = 1, 2, 3, 130
+_DEMO_HINT = "`sentinel-tui demo` shows the console without it"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Failure(click.ClickException):
+    """One sentence for stderr, and the exit code."""
+
+    def __init__(self, sentence: str, code: int) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@contextmanager
+def failing_plainly() -> Iterator[None]:
+    """Turn the engine's errors into failures with the exit code of their kind."""
+    try:
+        yield
+    except (RulesFolderError, SessionError, RecordingError, ConfigError) as error:
+        raise Failure(str(error), USAGE) from error
+    except CollectorError as error:
+        raise Failure(f"{error}; {_DEMO_HINT}", HOST) from error
+    except FileNotFoundError as error:
+        raise Failure(str(error), HOST) from error
+
+
+def common(command: F) -> F:
+    """The options every running command has."""
+    for option in (
+        click.option("--config", type=click.Path(path_type=Path), help="YAML file with defaults for these options."),
+        click.option("--session-dir", type=click.Path(path_type=Path), help="Where sessions are kept."),
+        click.option("--no-builtin-rules", is_flag=True, help="Leave the built-in rule pack out."),
+        click.option(
+            "--rules", multiple=True, type=click.Path(path_type=Path), help="A folder of rules to add; repeatable."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def echo_json(value: Any) -> None:
+    """Print this value as indented JSON."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))

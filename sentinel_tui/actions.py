@@ -55,7 +55,7 @@ ACTIONS: Final[Sequence[Action]] = (
         "first",
         "home",
         "",
-        "the first line; in the alerts, keep to the newest; in the events, load older ones",
+        "the first line; in the events, load older ones",
         PANE,
     ),
     Action("end", "last", "end", "", "the last line; in the events, follow again", PANE),

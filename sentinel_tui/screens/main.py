@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 PANES: Final = (("events", "Events"), ("rules", "Rules"), ("alerts", "Alerts"), ("tree", "Tree"))
 _CONTEXTS: Final = {"events": STREAM, "rules": RULES, "alerts": ALERTS, "tree": ""}
+# A snapshot is looked at four times a second, so that what is urgent shows at once; figures and the stream are
+# drawn at each second look: half the bytes for a slow link, and nothing flickers.
 _POLL_SECONDS: Final = 0.25
-# The header is drawn at each poll, the panes at each second one: half the bytes for a slow link.
 _PANE_POLLS: Final = 2
 
 
@@ -86,14 +87,16 @@ class MainScreen(Screen[None]):
     async def poll(self) -> None:
         """Take the newest snapshot."""
         snapshot = self._pipeline.snapshot()
-        self._show_header(snapshot)
         self._tell_news(snapshot)
-        if self._polls % _PANE_POLLS == 0 and self._frozen_at is None:
-            with self.app.batch_update():
-                self.rules.show_rules(snapshot.rules)
+        live = self._frozen_at is None
+        with self.app.batch_update():
+            if live:
                 self.alerts.show_alerts(snapshot.alerts)
-                self.processes.show_alert(self.alerts.alert)
-            self.run_worker(self.events.refresh_tail(), group="tail")
+            if self._polls % _PANE_POLLS == 0:
+                self._show_header(snapshot)
+                if live:
+                    self.rules.show_rules(snapshot.rules)
+                    self.run_worker(self.events.refresh_tail(), group="tail")
         self._polls += 1
 
     def _show_header(self, snapshot: Snapshot) -> None:

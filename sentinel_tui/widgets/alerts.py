@@ -40,6 +40,7 @@ class AlertsPane(SelectPane[AlertRow]):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._alerts: dict[str, Alert] = {}
+        self._shown: Sequence[Alert] | None = None
 
     def on_mount(self) -> None:
         """Name the pane."""
@@ -47,6 +48,9 @@ class AlertsPane(SelectPane[AlertRow]):
 
     def show_alerts(self, alerts: Sequence[Alert]) -> None:
         """Show these alerts, given oldest first."""
+        if alerts == self._shown:
+            return
+        self._shown = alerts
         self._alerts = {alert.id: alert for alert in reversed(alerts)}
         nothing: list[Span] = [
             ("No alerts yet.", "muted"),

@@ -197,7 +197,7 @@ class EventsPane(LinePane[EventRow]):
             [
                 (time, "muted"),
                 (fit(row.kind, kind), f"kind-{row.kind}"),
-                (f"{row.pid:>7}", "muted"),
+                (f"{row.pid:>7}", "text"),
                 (fit(row.comm, comm), "text"),
                 (fit(row.detail, rest), "muted" if row.failed else "text"),
             ]

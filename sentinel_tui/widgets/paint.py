@@ -55,8 +55,14 @@ class Painted(Widget):
     def paint(self, spans: Iterable[Span], width: int, under: str = "") -> Strip:
         """One line of exactly ``width`` cells; ``under`` names a style below all spans."""
         base = self.rich_style + self._style(under) if under else self.rich_style
-        segments = [Segment(text, base + self._style(names)) for text, names in spans if text]
-        return Strip(segments).adjust_cell_length(width, base)
+        segments: list[Segment] = []
+        for text, names in spans:
+            style = base + self._style(names)
+            # A blank has no colour of its own; each change of style costs 40 bytes on the wire.
+            if text.isspace() and segments and _plain(segments[-1].style) and _plain(style):
+                style = segments[-1].style or style
+            segments.append(Segment(text, style))
+        return Strip(segments).adjust_cell_length(width, base).simplify()
 
     def _style(self, names: str) -> Style:
         return Style.combine(
@@ -65,6 +71,10 @@ class Painted(Widget):
             else self.get_component_rich_style(name, partial=True)
             for name in names.split()
         )
+
+
+def _plain(style: Style | None) -> bool:
+    return style is None or not (style.reverse or style.underline or style.meta)
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

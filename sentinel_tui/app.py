@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SystemCommand
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from sentinel_engine.resources import data_dir
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
+class _StdoutDriver(LinuxDriver):
+    """Draws on stdout, where Textual takes stderr: so errors can be sent to a file while the console runs."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if sys.__stdout__ is not None:
+            self._file = sys.__stdout__
+
+
 class SentinelApp(App[None]):
     """The console over a started pipeline, which stays its owner's to close.
 
@@ -32,7 +43,7 @@ class SentinelApp(App[None]):
     CSS_PATH = "console.tcss"
 
     def __init__(self, pipeline: Pipeline) -> None:
-        super().__init__()
+        super().__init__(driver_class=_StdoutDriver)
         self._themes, self._theme_problems = load_themes(data_dir("themes"))
         self.main = MainScreen(pipeline)
         # Movement that is drawn in steps costs bytes on a slow link and tells nothing.

@@ -18,8 +18,8 @@ def size(number: int) -> str:
 
 
 def nanoseconds(number: int) -> str:
-    """``18ns``, ``1.2µs``, ``40ms``; a dash when nothing was measured yet."""
-    return _scaled(number, 1000, ("ns", "µs", "ms", "s")) if number > 0 else "–"
+    """``18ns``, ``1.2µs``, ``40ms``."""
+    return _scaled(number, 1000, ("ns", "µs", "ms", "s"))
 
 
 def elapsed(seconds: float) -> str:

@@ -39,11 +39,11 @@ def rule_row(view: RuleView) -> RuleRow:
     if view.state is RuleState.QUARANTINED:
         reason = f"retry in {view.retry_seconds:.0f} s, {reason}"
     latency = view.latency_ns
-    shown = {
+    times = {"p50": latency.p50, "p99": latency.p99, "max": latency.max}
+    # One call in 64 is measured: until the first one there is nothing to say.
+    shown = {name: figures.nanoseconds(time) if latency.max else "–" for name, time in times.items()}
+    shown |= {
         "calls": figures.count(view.calls),
-        "p50": figures.nanoseconds(latency.p50),
-        "p99": figures.nanoseconds(latency.p99),
-        "max": figures.nanoseconds(latency.max),
         "mem": figures.size(view.memory_bytes.current),
         "alerts": f"▲{figures.count(view.alerts)}" if view.alerts else "–",
     }

@@ -50,7 +50,7 @@ def tree_lines(alert: Alert, width: int) -> list[Line]:
     """One line per process, root first, each below its parent; the last one is marked."""
     tree = alert.process_tree
     lines = [_process(entry, depth, width) for depth, entry in enumerate(tree[:-1])]
-    mark = ("  ◀ alert", f"severity-{alert.rule.severity} strong")
+    mark = (" ◀ alert", f"severity-{alert.rule.severity} strong")
     return [*lines, *(_process(entry, len(tree) - 1, width, mark) for entry in tree[-1:])]
 
 
@@ -61,8 +61,9 @@ def _process(entry: ProcessEntry, depth: int, width: int, mark: Span | None = No
     facts += [f"uid {entry.uid}"] if entry.uid is not None else []
     facts += [inert(entry.tty, 20)] if entry.tty else []
     facts += [f"exited {entry.exited[11:19]}"] if entry.exited else []
-    line = [(branch, "muted"), (inert(entry.comm or "?", 40), "strong" if mark else "text")]
-    line += [(f" {' '.join(facts)}", "text" if mark else "muted"), *([mark] if mark else [])]
+    # The mark stands before what may be long, so that no pane is too narrow for it.
+    line = [(branch, "muted"), (inert(entry.comm or "?", 40), "strong" if mark else "text"), *([mark] if mark else [])]
+    line.append((f" {' '.join(facts)}", "text" if mark else "muted"))
     room = width - sum(cell_len(text) for text, _ in line) - 2
     return (*line, (f"  {fit(' '.join(entry.argv), room)}", "text" if mark else "muted")) if room > 1 else tuple(line)
 

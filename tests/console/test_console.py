@@ -280,7 +280,7 @@ async def test_the_selected_alert_stays_selected_while_others_come() -> None:
         await it.look()
         assert it.app.main.alerts.alert.rule.id == "sensitive-file-read"
         assert "▸▲ high" in it.text
-        assert "bash 4102 uid 1000 pts/0  ◀ alert" in it.text
+        assert "bash ◀ alert 4102 uid 1000 pts/0" in it.text
         await it.press("home")
         assert it.app.main.alerts.alert.rule.id == "rule-39"
 

@@ -22,7 +22,7 @@ def test_count(number: int, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "–"), (18, "18ns"), (1200, "1.2µs"), (41_000, "41µs"), (999_600, "1.0ms"), (2_000_000_000, "2s")],
+    [(0, "0ns"), (18, "18ns"), (1200, "1.2µs"), (41_000, "41µs"), (999_600, "1.0ms"), (2_000_000_000, "2s")],
 )
 def test_nanoseconds(number: int, text: str) -> None:
     assert figures.nanoseconds(number) == text

@@ -51,7 +51,7 @@ def test_a_shipped_theme_colours_every_kind_and_can_be_read(path: Path) -> None:
     ("change", "sentence"),
     [
         (("name: midnight", "name: Mid Night"), "is wrong: Expected `str` matching regex"),
-        (('text: "#d3d9e6"', "text: red"), "$.base.text"),
+        (('text: "#dadada"', "text: red"), "$.base.text"),
         (("dark: true", "dark: true\nfont: big"), "unknown field `font`"),
         (("  exec:", "  exce:"), "colours exce, which is no event kind"),
         (("dark: true", "dark: [true"), "is not YAML"),

@@ -43,6 +43,7 @@ enum record_flag {
 	FLAG_FAULT = 2,
 	FLAG_USER_PTR = 4,
 	FLAG_COMPAT = 8,
+	FLAG_SNAPSHOT = 16,
 };
 
 enum event_kind {

@@ -20,6 +20,7 @@
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define TTY_NAME_SIZE 64
 #define UNIX_PATH_MAX 108
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
@@ -381,6 +382,23 @@ static __always_inline void put_sockaddr(struct scratch *s, u64 from, u32 size)
 
 // ---- processes ---------------------------------------------------------------------------------
 
+// The terminal's name under /dev: the kernel calls /dev/pts/0 pts0.
+static __always_inline void put_tty(struct scratch *s, void *tty)
+{
+	const char pts[4] = "pts/";
+	char name[4] = {};
+	void *from = tty + OFF_tty_struct__name;
+	if (!tty || bpf_probe_read_kernel(name, 3, from))
+		return;
+	if (*(u32 *)name == ('p' | 't' << 8 | 's' << 16)) {
+		put_bytes(s, 3, pts, sizeof(pts));
+		from += 3;
+	}
+	long size = bpf_probe_read_kernel_str(s->record + (s->end & RECORD_MASK), TTY_NAME_SIZE, from);
+	if (size > 1)
+		keep(s, 3, size - 1);
+}
+
 static __always_inline void put_argv(struct scratch *s, void *mm)
 {
 	u64 from = GET(u64, mm, mm_struct__arg_start);
@@ -420,12 +438,7 @@ int tp_sched_process_exec(u64 *ctx)
 			e->a[0] = loose ? EXE_DELETED | EXE_MEMFD : EXE_DELETED;
 		put_argv(s, mm);
 	}
-	void *tty = GET(void *, GET(void *, task, task_struct__signal), signal_struct__tty);
-	if (tty) {
-		long length = bpf_probe_read_kernel_str(s->record + (s->end & RECORD_MASK), 64, tty + OFF_tty_struct__name);
-		if (length > 1)
-			keep(s, 3, length - 1);
-	}
+	put_tty(s, GET(void *, GET(void *, task, task_struct__signal), signal_struct__tty));
 	emit(s);
 	return 0;
 }

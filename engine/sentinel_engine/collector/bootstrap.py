@@ -68,5 +68,5 @@ def _link(path: Path) -> bytes:
 def _terminal(device: int, terminals: dict[int, bytes]) -> bytes:
     device &= 0xFFFFFFFF
     if os.major(device) in _PTS_MAJORS:
-        return b"pts%d" % ((os.major(device) - _PTS_MAJORS.start) * 256 * 4096 + os.minor(device))
+        return b"pts/%d" % ((os.major(device) - _PTS_MAJORS.start) * 256 * 4096 + os.minor(device))
     return terminals.get(device, b"")

@@ -1,0 +1,201 @@
+"""The live source as a whole: what it loses, how fast it is woken, and what stays behind."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from sentinel_engine.collector.live import LiveSource
+from sentinel_engine.collector.source import CollectorError
+from sentinel_engine.records import Record
+from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KINDS, Ring, mask_of
+
+pytestmark = pytest.mark.kernel
+
+DEADLINE = 15.0
+# Opens and closes as fast as it can, for argv[1] opens or argv[1] seconds ("3s"), on CPU argv[2].
+STORM = """
+import os, sys, time
+os.sched_setaffinity(0, [int(sys.argv[2])])
+amount = sys.argv[1]
+end = time.monotonic() + float(amount[:-1]) if amount.endswith("s") else None
+count = 0
+while (time.monotonic() < end) if end else (count < int(amount)):
+    for _ in range(100):
+        os.close(os.open("/etc/hostname", os.O_RDONLY))
+    count += 100
+print(count)
+"""
+HOLDER = """
+import signal
+from sentinel_engine.collector.live import LiveSource
+source = LiveSource.open(bulk_bytes=1 << 20)
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+def storm(amount: str, cpu: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-I", "-S", "-c", STORM, amount, str(cpu)], stdout=subprocess.PIPE)
+
+
+def drain(source: LiveSource) -> list[Record]:
+    """Everything that is in the rings, and nothing more is let in meanwhile."""
+    source.set_mask(0)
+    records: list[Record] = []
+    while batches := source.read(0.1):
+        records += [record for batch in batches for record in batch]
+    return records
+
+
+def test_loss_is_counted_exactly_when_the_reader_stalls() -> None:
+    source = LiveSource.open(bulk_bytes=16 * mmap.PAGESIZE)
+    output, _ = storm("20000", 0).communicate()
+    assert int(output) == 20000
+    records = drain(source)
+    for cpu in sorted(os.sched_getaffinity(0)):  # a gap shows when a later record of the same CPU arrives
+        source.set_mask(mask_of(["open"]))
+        storm("100", cpu).communicate()
+        records += drain(source)
+    received = Counter(record.kind.name for record in records)
+    lost = source.lost()
+    assert lost["open"] > 10000
+    assert received == source.emitted()
+    assert source.gaps() == sum(lost.values())
+    assert received["open"] + lost["open"] >= 20000
+    assert not [kind for kind in lost if KIND_BY_NAME[kind].ring is Ring.LIFECYCLE]
+    source.close()
+
+
+def test_a_storm_of_opens_is_read_without_loss_and_quiet_again_wakes() -> None:
+    source = LiveSource.open()
+    received: Counter[str] = Counter()
+    child = storm("3s", max(os.sched_getaffinity(0)))
+    while child.poll() is None:
+        for batch in source.read(0.2):
+            received.update({kind.name: batch.counts[kind.number] for kind in KINDS})
+    output, _ = child.communicate()
+    received.update(record.kind.name for record in drain(source))
+    assert source.lost() == {}
+    assert source.gaps() == 0
+    assert received["open"] >= int(output) > 100_000
+    source.set_mask(ALL_KINDS)
+    assert statistics.median(delay(source) for _ in range(9)) < 0.008  # a reader on the timer would take up to 10 ms
+    source.close()
+
+
+def delay(source: LiveSource) -> float:
+    """Seconds from an open to its record in our hands."""
+    child = subprocess.Popen(["cat", "/etc/hostname"], stdout=subprocess.DEVNULL)
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        batches = source.read(1.0)
+        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        records = [record for batch in batches for record in batch if record.tgid == child.pid]
+        if hits := [record for record in records if record.string("path") == b"/etc/hostname"]:
+            child.wait()
+            return (now - hits[0].boot_ns) / 1e9
+    raise AssertionError("the open never came")
+
+
+def test_own_processes_and_masked_kinds_are_not_reported() -> None:
+    source = LiveSource.open(mask=mask_of(["exec", "exit"]))
+    subprocess.run(["cat", "/etc/hostname"], stdout=subprocess.DEVNULL, check=True)
+    assert {"exec", "exit"} == {record.kind.name for record in drain(source)}
+    source.set_mask(mask_of(["open"]))
+    Path("/etc/hostname").read_bytes()
+    child = subprocess.Popen(["cat", "/etc/hostname"], stdout=subprocess.DEVNULL)
+    child.wait()
+    records = drain(source)
+    assert {record.kind.name for record in records} == {"open"}
+    assert child.pid in {record.tgid for record in records}
+    assert os.getpid() not in {record.tgid for record in records}
+    source.close()
+
+
+def test_what_was_there_is_listed() -> None:
+    sleeper = subprocess.Popen(["sleep", "60"], cwd="/usr")
+    try:
+        source = LiveSource.open(mask=0)
+        found = {process.pid: process for process in source.processes}
+        source.close()
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+    entry = found[sleeper.pid]
+    assert (entry.ppid, entry.comm, entry.argv, entry.cwd) == (os.getpid(), b"sleep", (b"sleep", b"60"), b"/usr")
+    assert entry.exe.endswith(b"sleep")
+    assert abs(entry.start_ns - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) < DEADLINE * 1e9
+    assert found[2].comm == b"kthreadd"
+    assert found[2].argv == ()
+
+
+def test_close_may_be_called_twice_and_read_afterwards() -> None:
+    source = LiveSource.open(mask=0)
+    source.close()
+    source.close()
+    assert source.read(0.0) == []
+    assert source.lost() == {}
+
+
+def test_nothing_stays_in_the_kernel_after_a_kill() -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"ready\n"
+    programs = kernel_ids(holder.pid, "prog_id") | kernel_ids(holder.pid, "map_id")
+    links = kernel_ids(holder.pid, "link_id")
+    assert len(links) == 4
+    assert programs
+    observer = LiveSource.open(bulk_bytes=1 << 20)
+    # The descriptors are the holder's alone: none went to a process that it started.
+    assert not [pid for pid in children(holder.pid) if kernel_ids(pid, "prog_id")]
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    observer.close()
+    end = time.monotonic() + DEADLINE
+    while (left := programs_in_kernel() & programs) and time.monotonic() < end:
+        select.select([], [], [], 0.05)  # the kernel frees programs after a grace period
+    assert not left
+
+
+def kernel_ids(pid: int, field: str) -> set[int]:
+    """The ids in this field of a process's descriptors, as /proc shows them."""
+    texts = [path.read_text() for path in Path(f"/proc/{pid}/fdinfo").iterdir()]
+    pairs = [line.split(":") for text in texts for line in text.splitlines() if line.startswith(field)]
+    return {int(value) for _, value in pairs}
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def programs_in_kernel() -> set[int]:
+    """Every program id that the kernel knows."""
+    import ctypes  # noqa: PLC0415 - only this check talks to the kernel itself
+
+    from sentinel_engine.collector.maps import NR_BPF  # noqa: PLC0415
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    attributes = (ctypes.c_uint32 * 4)()
+    found: set[int] = set()
+    while libc.syscall(NR_BPF[os.uname().machine], 11, ctypes.byref(attributes), ctypes.c_size_t(16)) == 0:
+        attributes[0] = attributes[1]
+        found.add(attributes[0])
+    return found
+
+
+def test_a_bcc_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "__init__.py").write_text("\nclass BPF(object):\n    pass\nraise OSError('libbcc.so.0: not found')\n")
+    monkeypatch.setenv("SENTINEL_BCC", str(tmp_path))
+    with pytest.raises(CollectorError, match=r"BCC could not load .*libbcc.so.0: not found.*SENTINEL_DEBUG=1"):
+        LiveSource.open()

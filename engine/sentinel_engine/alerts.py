@@ -13,6 +13,7 @@ from sentinel_engine.describe import event_dict, rfc3339
 from sentinel_engine.processes import ProcessTable
 from sentinel_engine.records import Clock, Record
 from sentinel_engine.rules.registry import Verdict
+from sentinel_engine.schema import RecordFlag
 from sentinel_engine.snapshot import Alert, RuleRef
 from sentinel_engine.text import inert
 
@@ -105,7 +106,7 @@ class AlertBook:
         process = self._processes.of(record)
         event = event_dict(record, self._clock, process.image_at(record.boot_ns))
         alert = Alert(
-            id=f"{record.seq}-{rule.id}",
+            id=f"{_event_id(record)}-{rule.id}",
             time=event["time"],
             rule=RuleRef(rule.id, rule.version, rule.severity, verdict.sha256, rule.attack),
             message=message_of(rule.message or rule.title, event),
@@ -139,6 +140,11 @@ class AlertBook:
     def total(self) -> int:
         """Verdicts that became or joined an alert."""
         return self.by_rule.total()
+
+
+def _event_id(record: Record) -> str:
+    """Unique in a session and the same in each replay; a process that was there before has no sequence number."""
+    return f"p{record.tgid}" if RecordFlag.SNAPSHOT in record.flags else str(record.seq)
 
 
 def message_of(template: str, event: dict[str, Any]) -> str:

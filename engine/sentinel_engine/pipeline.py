@@ -145,7 +145,7 @@ class Pipeline:
 
     def reload(self, rule_id: str) -> Future[str]:
         """Load a rule's file again; the running one stays when the new one is refused."""
-        return self._submit(lambda: self._act("reload", rule_id, lambda: self._registry.reload(rule_id)))
+        return self._submit(lambda: self._act("reload", rule_id, lambda: self._reload(rule_id)))
 
     def reload_all(self) -> Future[str]:
         """Load every rule again, and take in new ones."""
@@ -201,6 +201,7 @@ class Pipeline:
 
     def _engine(self) -> None:
         publish_at = checkpoint_at = time.monotonic()
+        self._introduce()
         while True:
             self._run_commands()
             try:
@@ -218,6 +219,18 @@ class Pipeline:
                 self._checkpoint()
                 checkpoint_at = now
 
+    def _introduce(self) -> None:
+        """Let the rules look at what was there before us: it may be what we are looking for."""
+        if batch := self._processes.snapshot():
+            self._judge(batch)
+
+    def _reload(self, rule_id: str) -> str:
+        said = self._registry.reload(rule_id)
+        # A new generation knows nothing; it has been told of these processes before, so no alert comes of it.
+        if batch := self._processes.snapshot():
+            self._registry.run(batch, rule_id)
+        return said
+
     def _run_commands(self) -> None:
         while self._commands:
             command, future = self._commands.popleft()
@@ -234,6 +247,13 @@ class Pipeline:
             self._processes.apply(batch)
         self._counts = [n + batch.counts[kind.number] for n, kind in zip(self._counts, KINDS, strict=True)]
         self._last_ns = max(self._last_ns, batch.at(len(batch) - 1).boot_ns)
+        self._judge(batch)
+        self._history.append(batch)
+        self._record(batch)
+        if self._listener:
+            self._listener.on_batch(batch, self._event)
+
+    def _judge(self, batch: Batch) -> None:
         verdicts = self._registry.run(batch)
         if verdicts:
             self._note_loss()
@@ -241,10 +261,6 @@ class Pipeline:
             alert = self._book.add(verdict, batch.at(verdict.index))
             if alert is not None:
                 self._tell(alert)
-        self._history.append(batch)
-        self._record(batch)
-        if self._listener:
-            self._listener.on_batch(batch, self._event)
 
     def _record(self, batch: Batch) -> None:
         if self._recorder is None:

@@ -15,8 +15,8 @@ from typing import Final
 
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.describe import TextFields, rfc3339, split_argv
-from sentinel_engine.records import Batch, Clock, Record, decode
-from sentinel_engine.schema import KIND_BY_NAME
+from sentinel_engine.records import Batch, Clock, Record, batch_of, decode, encode
+from sentinel_engine.schema import EXE_MEMFD, KIND_BY_NAME, MAX_ARGV, MAX_PATH, RecordFlag
 from sentinel_engine.snapshot import ProcessEntry
 
 TICK_NS: Final = 10_000_000
@@ -99,6 +99,14 @@ class ProcessTable:
             elif number == _EXIT:
                 self._exit(_HEAD.unpack_from(data, offset))
 
+    def snapshot(self) -> Batch | None:
+        """Every process that is there now, as an exec record marked SNAPSHOT; None when there is none.
+
+        With it a rule knows who was there before it: what they run, and so whom they may be.
+        """
+        here = [process for process in self._by_key.values() if process.exited_ns is None and process.images]
+        return batch_of([_as_exec(process) for process in here]) if here else None
+
     def of(self, record: Record) -> Process:
         """The process a record is about; made from the record when the table has never heard of it."""
         return self._known(record.tgid, record.leader_start, record.ppid, record.uid, record.comm)
@@ -174,3 +182,24 @@ class ProcessTable:
             exited=rfc3339(self._clock.epoch_ns(process.exited_ns)) if process.exited_ns is not None else None,
             raw_b64=text.twins,
         )
+
+
+def _as_exec(process: Process) -> bytes:
+    image = process.images[-1]
+    # A program that was replaced by an upgrade is "(deleted)" too: of a running process that says nothing bad.
+    exe = image.exe.removesuffix(b" (deleted)")[:MAX_PATH]
+    argv = b"".join(argument + b"\0" for argument in image.argv)[:MAX_ARGV]
+    return encode(
+        KIND_BY_NAME["exec"],
+        args=(EXE_MEMFD if exe.startswith(b"/memfd:") else 0, 0, 0, len(image.argv)),
+        strings=(exe, argv, image.cwd[:MAX_PATH], image.tty),
+        comm=image.comm,
+        flags=RecordFlag.SNAPSHOT,
+        boot_ns=process.start_ns,
+        tgid=process.pid,
+        tid=process.pid,
+        ppid=process.parent.pid if process.parent else 0,
+        leader_start=process.start_ns,
+        uid=process.uid,
+        euid=process.uid,
+    )

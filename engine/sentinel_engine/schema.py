@@ -29,6 +29,7 @@ class RecordFlag(enum.IntFlag):
     FAULT = 2  # an argument could not be read; its string is empty
     USER_PTR = 4  # a string was read from user memory after the call, which another thread may have changed
     COMPAT = 8  # the call came through the 32-bit system call table
+    SNAPSHOT = 16  # no event: an exec record made of a process that was there when we came
 
 
 class Ring(enum.IntEnum):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.processes import ProcessTable
 from sentinel_engine.records import Clock, batch_of, decode, encode
-from sentinel_engine.schema import KIND_BY_NAME
+from sentinel_engine.schema import EXE_MEMFD, KIND_BY_NAME, RecordFlag
 
 S = 1_000_000_000
 CLOCK = Clock(0)
@@ -108,3 +108,17 @@ def test_memory_is_bounded_under_a_chain_of_daemons_that_fork_and_exit() -> None
     assert len(table) <= 13
     assert 2 <= depth <= 14
     assert table.tree(seen[-1], 500 * S)[0].pid == 1
+
+
+def test_a_snapshot_holds_the_living_as_exec_records() -> None:
+    hidden = BootProcess(300, 1, 7 * S, b"x", b"/memfd:x (deleted)", (b"x", b"-d"), b"/", 33, b"")
+    table = ProcessTable(CLOCK, [INIT, SHELL, hidden])
+    table.apply(batch_of([_fork(100, 200, 10 * S), _exit(100, 11 * S, 5 * S)]))
+    batch = table.snapshot()
+    assert batch is not None
+    records = {record.tgid: record for record in batch}
+    assert set(records) == {1, 200, 300}
+    assert all(record.flags == RecordFlag.SNAPSHOT and record.kind.name == "exec" for record in records.values())
+    found = records[300]
+    assert (found.string("exe"), found.string("argv"), found.uid) == (b"/memfd:x", b"x\0-d\0", 33)
+    assert (found.arg("exe_flags"), found.ppid, found.leader_start) == (EXE_MEMFD, 1, 7 * S)

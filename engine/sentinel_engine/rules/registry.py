@@ -90,11 +90,11 @@ class Registry:
         self._entries.clear()
         self._sandbox.close()
 
-    def run(self, batch: Batch) -> list[Verdict]:
-        """The verdicts of all enabled rules over this batch, by event and then in the order of the rules."""
+    def run(self, batch: Batch, only: str | None = None) -> list[Verdict]:
+        """The verdicts of all enabled rules (or this one) over the batch, by event, then in the order of the rules."""
         self._selector.load(batch)
         found: list[tuple[int, int, Verdict]] = []
-        for mask, group in self._by_mask().items():
+        for mask, group in self._by_mask(only).items():
             selection = self._selector.select(mask)
             if selection is None:
                 continue
@@ -106,13 +106,13 @@ class Registry:
         found.sort(key=lambda one: one[:2])
         return [verdict for _, _, verdict in found]
 
-    def _by_mask(self) -> dict[int, list[tuple[int, _Entry, LoadedRule]]]:
+    def _by_mask(self, only: str | None) -> dict[int, list[tuple[int, _Entry, LoadedRule]]]:
         now = self._monotonic()
         groups: dict[int, list[tuple[int, _Entry, LoadedRule]]] = {}
         for order, entry in enumerate(self._entries.values()):
             if entry.state is RuleState.QUARANTINED and now >= entry.retry_at:
                 self._release(entry, f"{entry.id} runs again after its quarantine")
-            if entry.state is RuleState.ENABLED and entry.loaded:
+            if entry.state is RuleState.ENABLED and entry.loaded and only in (None, entry.id):
                 while entry.failures and entry.failures[0] < now - FAILURE_WINDOW:
                     entry.failures.popleft()
                 groups.setdefault(entry.loaded.abi.mask, []).append((order, entry, entry.loaded))

@@ -9,6 +9,7 @@ pub const FLAG_TRUNCATED: u8 = 1;
 pub const FLAG_FAULT: u8 = 2;
 pub const FLAG_USER_PTR: u8 = 4;
 pub const FLAG_COMPAT: u8 = 8;
+pub const FLAG_SNAPSHOT: u8 = 16;
 pub const EXE_MEMFD: u64 = 1;
 pub const EXE_DELETED: u64 = 2;
 pub(crate) const KIND_AT: usize = 4;

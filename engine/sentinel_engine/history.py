@@ -12,7 +12,7 @@ from sentinel_engine.match.plain import Filter
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.schema import ALL_KINDS, KINDS
 
-DEFAULT_BYTES: Final = 64 << 20
+DEFAULT_BYTES: Final = 32 << 20
 # A search that matches nothing must not stall the screen: it looks at this many bytes a time.
 _SCAN_BYTES: Final = 16 << 20
 

@@ -553,7 +553,7 @@ int tp_sys_exit(u64 *ctx)
 int on_path(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
-	if (!s)
+	if (!s || (s->kind == EVENT_EXEC_FAILED && s->ret >= 0)) // the exec that succeeded is reported where it happens
 		return 0;
 	u64 *arg = s->arg, *a = s->event.a;
 	u64 how[2] = {}; // flags and mode of struct open_how
@@ -637,11 +637,7 @@ int on_path(u64 *ctx)
 		break;
 	}
 	u32 kind = s->kind;
-	if (kind == EVENT_EXEC_FAILED) {
-		if (s->ret >= 0)
-			return 0;
-		a[0] = a[1] = 0;
-	} else if (kind == EVENT_OPEN) {
+	if (kind == EVENT_OPEN) {
 		if (s->call == CALL_openat2) {
 			bpf_probe_read_user(how, sizeof(how), (void *)arg[2]);
 			a[0] = how[0];
@@ -652,6 +648,8 @@ int on_path(u64 *ctx)
 			names->user = false;
 			a[2] = PEEK(u64, PEEK(void *, file_of(names->fd[0]), file__f_inode), inode__i_ino);
 		}
+	} else if (kind == EVENT_EXEC_FAILED) {
+		a[0] = a[1] = 0;
 	} else if (kind == EVENT_UNLINK || kind == EVENT_CHMOD) {
 		a[1] = 0;
 	}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sentinel_engine.collector.syscalls import CALLS, TABLE_SIZE, table
-from sentinel_engine.schema import HEADER, HEADER_SIZE, KIND_BY_NAME, KILL_CALLS, MODULE_CALLS, SETUID_CALLS
+from sentinel_engine.schema import HEADER, HEADER_SIZE, KILL_CALLS, KIND_BY_NAME, MODULE_CALLS, SETUID_CALLS
 from sentinel_engine.schema_gen import generated
 
 SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "s64": 8, "char": 1}

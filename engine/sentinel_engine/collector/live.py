@@ -17,7 +17,7 @@ from sentinel_engine.collector.framer import Framer
 from sentinel_engine.collector.loader import TRACEPOINT_PREFIX, TRACEPOINTS, Loaded, load
 from sentinel_engine.collector.maps import Map, attach, possible_cpus
 from sentinel_engine.collector.ring import Ring
-from sentinel_engine.collector.source import CollectorError
+from sentinel_engine.collector.source import BootProcess, CollectorError
 from sentinel_engine.collector.syscalls import CALLS, table
 from sentinel_engine.records import Batch, Clock
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KIND_BY_NUMBER, KIND_SLOTS
@@ -83,9 +83,14 @@ class LiveSource:
             raise CollectorError(bad.sentence)
         loaded = load(lifecycle_bytes, bulk_bytes)
         try:
-            return cls(loaded, mask, [os.getpid(), *own], {"lifecycle": lifecycle_bytes, "bulk": bulk_bytes})
+            source = cls(loaded, mask, [os.getpid(), *own], {"lifecycle": lifecycle_bytes, "bulk": bulk_bytes})
         except OSError as error:
             loaded.close()
+            raise CollectorError(f"the kernel's ring buffers cannot be mapped: {error.strerror}.") from error
+        try:
+            source.attach()
+        except OSError as error:
+            source.close()
             raise CollectorError(f"the kernel refused the collector ({error.strerror}); look at dmesg.") from error
 
     def __init__(self, loaded: Loaded, mask: int, own: list[int], sizes: dict[str, int]) -> None:
@@ -102,8 +107,13 @@ class LiveSource:
         self._write_config()
         self._fill_tables()
         self.clock = Clock(time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME))
-        self._links = [attach(loaded.programs[TRACEPOINT_PREFIX + name]) for name in TRACEPOINTS]
-        # After attaching, so that no process falls between the two.
+        self._links: list[int] = []
+        self.processes: list[BootProcess] = []
+
+    def attach(self) -> None:
+        """Let the events in, then list the processes that are there: none falls between the two. Raises OSError."""
+        for name in TRACEPOINTS:
+            self._links.append(attach(self._loaded.programs[TRACEPOINT_PREFIX + name]))
         self.processes = boot_processes()
 
     def read(self, timeout: float) -> list[Batch]:

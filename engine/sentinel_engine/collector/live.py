@@ -92,6 +92,7 @@ class LiveSource:
         except OSError as error:
             source.close()
             raise CollectorError(f"the kernel refused the collector ({error.strerror}); look at dmesg.") from error
+        return source
 
     def __init__(self, loaded: Loaded, mask: int, own: list[int], sizes: dict[str, int]) -> None:
         self._loaded = loaded

@@ -129,6 +129,7 @@ class MainScreen(Screen[None]):
     def _note_pane(self, event: DescendantFocus) -> None:
         if event.widget.id in dict(PANES):
             self.pane = event.widget.id
+            self.remove_class("-filtering")
             for pane, _ in PANES:
                 self.query_one(f"#{pane}").set_class(pane == self.pane, "-current")
             self._refresh_bars()
@@ -148,13 +149,13 @@ class MainScreen(Screen[None]):
 
     def action_toggle_rule(self) -> None:
         """Switch the selected rule off, or on when it is not running."""
-        if row := self.rules.selected:
-            self._await(self._pipeline.set_enabled(row.key, row.state is not RuleState.ENABLED))
+        if rule := self.rules.rule:
+            self._await(self._pipeline.set_enabled(rule.id, rule.state is not RuleState.ENABLED))
 
     def action_reload_rule(self) -> None:
         """Load the selected rule's file again."""
-        if row := self.rules.selected:
-            self._await(self._pipeline.reload(row.key))
+        if rule := self.rules.rule:
+            self._await(self._pipeline.reload(rule.id))
 
     def action_reload_all(self) -> None:
         """Load every rule again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
@@ -62,9 +63,10 @@ class EventsPane(LinePane[EventRow]):
         self.following = True
         self.new = 0
         self._uncounted = False  # more new events than were counted
-        self._seen = -1  # the newest event looked at
+        self._seen = -1  # the newest event that was looked at
         self._oldest_reached = False
         self._end: int | None = None  # while paused: the first event that is not shown
+        self._rest_until = 0.0
         self._described = ("", "")
 
     def on_mount(self) -> None:
@@ -78,47 +80,55 @@ class EventsPane(LinePane[EventRow]):
 
     async def refresh_tail(self) -> None:
         """Take in what came since the last look."""
-        if self._busy.locked():
+        if self._busy.locked() or time.monotonic() < self._rest_until:
             return
+        began = time.monotonic()
         async with self._busy:
             if self.following:
                 await self._follow()
             else:
                 await self._count()
+        # A filter that is slow on a storm of events gets a quarter of the time, so that the rules keep theirs.
+        now = time.monotonic()
+        self._rest_until = now + 3 * (now - began)
         self._describe()
-
-    async def _fetch(self, limit: int, before: int | None = None, after: int = -1) -> list[EventRow]:
-        # In a thread: a filter may search megabytes, and the keys must not wait for that.
-        end = self._end if before is None else before
-        return [_row(event) for event in await asyncio.to_thread(self._source, self.where, limit, end, after)]
 
     def freeze(self, frozen: bool) -> None:
         """Show nothing newer than now, until thawed."""
         self._end = self._seen + 1 if frozen else None
 
+    async def _take(self, limit: int) -> list[EventRow]:
+        """The newest ``limit`` new events that match; afterwards all that happened until now counts as seen."""
+
+        def look() -> tuple[int, list[EventRow]]:
+            newest = self._source(None, 1, self._end)
+            seen = newest[-1]["seq"] if newest else -1
+            return seen, [_row(event) for event in self._source(self.where, limit, seen + 1, self._seen)]
+
+        # In a thread: a filter may search megabytes, and the keys must not wait for that.
+        self._seen, rows = await asyncio.to_thread(look)
+        return rows
+
     async def _follow(self) -> None:
         limit = max(self.page, 20)
-        found = await self._fetch(limit, after=self._seen)
+        found = await self._take(limit)
         if not found and self.rows:
             return
         # A full answer may leave a gap to the rows before, so those go; scrolling up loads them again.
-        rows = found if len(found) == limit else [*self.rows, *found][-_KEPT_ROWS:]
-        if len(found) == limit:
-            self._oldest_reached = False
-        self._seen = rows[-1].seq if rows else -1
-        self.show(rows, self._nothing())
+        gap = len(found) == limit
+        self._oldest_reached &= not gap
+        self.show(found if gap else [*self.rows, *found][-_KEPT_ROWS:], self._nothing())
         self.scroll_to_row(self.last_top)
 
     async def _count(self) -> None:
+        before = self._seen
         if self.where is None:
-            newest = await self._fetch(1, after=self._seen)
-            self.new += newest[-1].seq - self._seen if newest else 0
+            await self._take(1)
+            self.new += self._seen - before
         else:
-            newest = await self._fetch(_COUNTED, after=self._seen)
-            self.new += len(newest)
-            self._uncounted |= len(newest) == _COUNTED
-        if newest:
-            self._seen = newest[-1].seq
+            found = await self._take(_COUNTED)
+            self.new += len(found)
+            self._uncounted |= len(found) == _COUNTED
 
     def _nothing(self) -> list[Span]:
         if self.where is None:
@@ -143,7 +153,8 @@ class EventsPane(LinePane[EventRow]):
         if self._oldest_reached or not self.rows or len(self.rows) >= _MAX_ROWS:
             return 0
         async with self._busy:
-            older = await self._fetch(_CHUNK, before=self.rows[0].seq)
+            events = await asyncio.to_thread(self._source, self.where, _CHUNK, self.rows[0].seq)
+            older = [_row(event) for event in events]
             self._oldest_reached = len(older) < _CHUNK
             self.show([*older, *self.rows], self._nothing())
             self.scroll_to_row(self.scroll_offset.y + len(older))

@@ -27,8 +27,8 @@ class RuleRow(NamedTuple):
     """One rule as it is shown."""
 
     key: str
+    id: str
     state: RuleState
-    title: str
     reason: str
     figures: dict[str, str]
 
@@ -47,7 +47,8 @@ def rule_row(view: RuleView) -> RuleRow:
         "mem": figures.size(view.memory_bytes.current),
         "alerts": f"▲{figures.count(view.alerts)}" if view.alerts else "–",
     }
-    return RuleRow(view.id, view.state, view.title, reason, shown)
+    # Two files may claim one id, so the file is part of the key.
+    return RuleRow(f"{view.id} {view.path}", view.id, view.state, reason, shown)
 
 
 class RulesPane(SelectPane[RuleRow]):
@@ -90,10 +91,10 @@ class RulesPane(SelectPane[RuleRow]):
         name = _name_width(width)
         if row.state is RuleState.ENABLED:
             figures_of = [(fit(row.figures[column], size, right=True), "text") for column, size in _columns(width)]
-            return spread([(mark, color), (fit(row.key, name), "text"), *figures_of])
+            return spread([(mark, color), (fit(row.id, name), "text"), *figures_of])
         state = "off" if row.state in {RuleState.DISABLED, RuleState.LOADED} else row.state.value
         said = f"{state}: {row.reason}" if row.reason else state
-        return spread([(mark, color), (fit(row.key, name), color), (fit(said, width - name - 3), color)])
+        return spread([(mark, color), (fit(row.id, name), color), (fit(said, width - name - 3), color)])
 
 
 def _columns(width: int) -> Sequence[tuple[str, int]]:

@@ -7,13 +7,15 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
+import msgspec
 import pytest
 from stage import ALERTS, STORY, Stage, alert, record
 from textual.pilot import Pilot
 
 from sentinel_engine.pipeline import Pipeline
+from sentinel_engine.records import Record
 from sentinel_engine.snapshot import RuleState, Severity, SourceView
 from sentinel_tui.actions import ACTIONS
 from sentinel_tui.app import SentinelApp
@@ -44,6 +46,7 @@ class Console:
     async def look(self) -> None:
         """Let the panes take the newest snapshot now."""
         self.app.main._polls = 0
+        self.app.main.events._rest_until = 0.0
         await self.app.main.poll()
         await self.app.workers.wait_for_complete()
         await self.pilot.pause()
@@ -244,6 +247,39 @@ async def test_new_events_that_match_are_counted_while_scrolled_up() -> None:
         assert "+9 new" in it.text
 
 
+async def test_a_filter_never_searches_the_same_events_twice() -> None:
+    async with console(Stage(many(500))) as it:
+        await it.press("slash", *"comm=nobody", "enter")
+        looked: list[int] = []
+        tail = it.stage.history.tail
+
+        def counting(view: Callable[[Record], dict[str, Any]], *rest: Any) -> list[dict[str, Any]]:
+            return tail(lambda record: looked.append(record.seq) or view(record), *rest)  # type: ignore[func-returns-value]
+
+        it.stage.history.tail = counting  # type: ignore[method-assign,assignment]
+        it.stage.feed(many(3, 500))
+        await it.look()
+        assert looked
+        assert min(looked) >= 500
+        assert "No event matches the filter." in it.text
+
+
+async def test_leaving_the_filter_by_tab_closes_it() -> None:
+    async with console() as it:
+        await it.press("slash", "tab")
+        assert not it.app.main.filter_bar.display
+        assert it.app.focused is it.app.main.rules
+
+
+async def test_two_files_that_claim_one_id_are_two_rows() -> None:
+    stage = Stage()
+    twins = [msgspec.structs.replace(stage.view.rules[4], path=f"/rules/{name}") for name in "ab"]
+    stage.change(rules=tuple(twins))
+    async with console(stage) as it:
+        await it.press("2", "down", "enter")
+        assert "/rules/b" in it.text
+
+
 async def test_wheel_scrolls_the_stream() -> None:
     async with console(Stage(many(500))) as it:
         events = it.app.main.events
@@ -324,7 +360,7 @@ async def test_a_click_selects_and_a_click_on_a_key_acts() -> None:
     async with console() as it:
         await it.pilot.click(it.app.main.rules, offset=(6, 4))
         assert it.app.main.rules.selected is not None
-        assert it.app.main.rules.selected.key == "hidden-file"
+        assert it.app.main.rules.selected.id == "hidden-file"
         assert it.app.focused is it.app.main.rules
         column = it.lines[-1].index("pause")
         await it.pilot.click(it.app.main.keys, offset=(column, 0))
@@ -349,7 +385,7 @@ async def test_rows_that_leave_are_gone_from_the_screen() -> None:
         assert "No alerts yet." in it.text
         assert "└ sshd" not in it.text
         assert it.app.main.rules.selected is not None
-        assert it.app.main.rules.selected.key == "reverse-shell"
+        assert it.app.main.rules.selected.id == "reverse-shell"
 
 
 async def test_the_command_palette_has_the_actions() -> None:

@@ -234,13 +234,15 @@ class Pipeline:
     def _run_commands(self) -> None:
         while self._commands:
             command, future = self._commands.popleft()
+            # The snapshot comes first: whoever is told looks at it next.
             try:
                 result = command()
             except Exception as error:  # noqa: BLE001 - handed to whoever asked, who shows it
+                self._publish()
                 future.set_exception(error)
             else:
+                self._publish()
                 future.set_result(result)
-            self._publish()
 
     def _handle(self, batch: Batch) -> None:
         if KIND_BY_NUMBER[batch.data[4]].ring is Ring.LIFECYCLE:

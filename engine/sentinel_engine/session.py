@@ -104,7 +104,8 @@ class Session:
     """
 
     def __init__(self, root: Path, source: str, version: str, host: Host) -> None:
-        self.id = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{os.getpid()}"
+        seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+        self.id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{rest // 1_000_000:03d}Z-{os.getpid()}"
         self.path = root / self.id
         self.lost = 0
         self._encoder = msgspec.json.Encoder()

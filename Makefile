@@ -34,7 +34,7 @@ demo: $(VENV)/installed ## The console over a recorded attack; no root
 	@$(BIN)/sentinel-tui demo $(ARGS)
 
 test: $(VENV)/installed-dev ## Install what the tests need and run them all, those on the real kernel included
-	@$(call apt,python3-bpfcc tmux gcc rustc libstd-rust-dev-wasm32 lld)
+	@$(call apt,python3-bpfcc tmux gcc libc6-dev rustc libstd-rust-dev-wasm32 lld)
 	$(AS_ROOT) $(if $(AS_ROOT),env CI=$(CI)) $(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
 
 check: $(VENV)/installed-dev ## Style, types and the import contract
@@ -44,7 +44,7 @@ check: $(VENV)/installed-dev ## Style, types and the import contract
 	PYTHONPATH=engine:. $(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/installed-dev ## The figures of the README, as ratios measured in one run
-	@$(call apt,python3-bpfcc)
+	@$(call apt,python3-bpfcc gcc libc6-dev)
 	$(AS_ROOT) $(BIN)/python -m tests.bench $(ARGS)
 
 schema: $(VENV)/installed-dev ## Generate bpf/events.h, the Rust SDK's record.rs and the export schema

@@ -112,6 +112,7 @@ def test_own_processes_and_masked_kinds_are_not_reported() -> None:
     source = LiveSource.open(mask=mask_of(["exec", "exit"]))
     subprocess.run(["cat", "/etc/hostname"], stdout=subprocess.DEVNULL, check=True)
     assert {"exec", "exit"} == {record.kind.name for record in drain(source)}
+    assert source.filtered()["open"] > 0
     source.set_mask(mask_of(["open"]))
     Path("/etc/hostname").read_bytes()
     child = subprocess.Popen(["cat", "/etc/hostname"], stdout=subprocess.DEVNULL)

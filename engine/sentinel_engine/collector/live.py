@@ -71,7 +71,7 @@ class LiveSource:
         mask: int = ALL_KINDS,
         own: Iterable[int] = (),
         lifecycle_bytes: int = 4 << 20,
-        bulk_bytes: int = 64 << 20,
+        bulk_bytes: int = 16 << 20,
     ) -> LiveSource:
         """Load, attach, and list the processes that are there.
 
@@ -141,6 +141,10 @@ class LiveSource:
     def emitted(self) -> dict[str, int]:
         """Kind -> events that the kernel put into a ring so far; kinds without any are left out."""
         return self._count(0)
+
+    def filtered(self) -> dict[str, int]:
+        """Kind -> calls and events that the mask kept out so far: never a loss; kinds without any are left out."""
+        return self._count(2)
 
     def gaps(self) -> int:
         """Events missing by the records' own sequence: what ``lost`` says, seen from the other side."""

@@ -50,6 +50,7 @@ class MainScreen(Screen[None]):
         self._polls = 0
         self._frozen_at: float | None = None
         self._notices: tuple[str, ...] = ()
+        self._answer = ""
         self._problem = ""
         self.header = HeaderBar(id="header")
         self.tabs = TabBar(id="tabs")
@@ -105,8 +106,10 @@ class MainScreen(Screen[None]):
 
     def _tell_news(self, snapshot: Snapshot) -> None:
         if snapshot.notices and snapshot.notices != self._notices:
-            self.status.tell(snapshot.notices[-1])
             self._notices = snapshot.notices
+            # The answer to a command is a notice too, but that was told already, and as what it is.
+            if not (self._answer and snapshot.notices[-1].endswith(self._answer)):
+                self.status.tell(snapshot.notices[-1])
         if snapshot.source.problem != self._problem:
             self._problem = snapshot.source.problem
             self.status.tell(self._problem, bad=True)
@@ -168,9 +171,10 @@ class MainScreen(Screen[None]):
     def _await(self, command: Future[str]) -> None:
         async def tell() -> None:
             try:
-                self.status.tell(await asyncio.wrap_future(command))
+                self._answer, bad = await asyncio.wrap_future(command), False
             except Exception as error:  # noqa: BLE001 - whatever was refused, the user reads why and goes on
-                self.status.tell(str(error) or type(error).__name__, bad=True)
+                self._answer, bad = str(error) or type(error).__name__, True
+            self.status.tell(self._answer, bad=bad)
 
         self.run_worker(tell(), group="commands")
 

@@ -19,6 +19,7 @@ STATES: Final = {
     RuleState.FAILED: ("✗", "bad"),
     RuleState.QUARANTINED: ("✗", "bad"),
 }
+_WORDS: Final = {RuleState.ENABLED: "", RuleState.LOADED: "off", RuleState.DISABLED: "off"}
 _COLUMNS: Final = (("calls", 5), ("p50", 5), ("p99", 5), ("mem", 4), ("alerts", 6))
 _WIDE_COLUMNS: Final = (("calls", 6), ("p50", 6), ("p99", 6), ("max", 6), ("mem", 5), ("alerts", 6))
 
@@ -86,15 +87,16 @@ class RulesPane(SelectPane[RuleRow]):
         return spread([("   " + fit("rule", _name_width(width - 1)), "muted"), *names])
 
     def spans(self, row: RuleRow, width: int) -> Sequence[Span]:
-        """Mark, id, figures; or mark, id, state and reason."""
+        """Mark, id, figures; or mark, id and what is the matter. A refused reload leaves the rule running."""
         mark, color = STATES[row.state]
         name = _name_width(width)
-        if row.state is RuleState.ENABLED:
-            figures_of = [(fit(row.figures[column], size, right=True), "text") for column, size in _columns(width)]
-            return spread([(mark, color), (fit(row.id, name), "text"), *figures_of])
-        state = "off" if row.state in {RuleState.DISABLED, RuleState.LOADED} else row.state.value
-        said = f"{state}: {row.reason}" if row.reason else state
-        return spread([(mark, color), (fit(row.id, name), color), (fit(said, width - name - 3), color)])
+        if row.state is RuleState.ENABLED and not row.reason:
+            shown = [(fit(row.figures[column], size, right=True), "text") for column, size in _columns(width)]
+            return spread([(mark, color), (fit(row.id, name), "text"), *shown])
+        word = _WORDS.get(row.state, row.state.value)
+        said = ": ".join(part for part in (word, row.reason) if part)
+        said_color = color if word else "warn"
+        return spread([(mark, color), (fit(row.id, name), said_color), (fit(said, width - name - 3), said_color)])
 
 
 def _columns(width: int) -> Sequence[tuple[str, int]]:

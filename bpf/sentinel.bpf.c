@@ -660,7 +660,8 @@ int on_path(u64 *ctx)
 		if (names->user)
 			bpf_probe_read_user(&first, sizeof(first), (void *)names->from[slot]);
 		if (first != '/') {
-			put_path(s, slot, names->fd[slot] == AT_FDCWD ? working_directory(current_task()) : place_of_file(file_of(names->fd[slot])));
+			int fd = names->fd[slot];
+			put_path(s, slot, fd == AT_FDCWD ? working_directory(current_task()) : place_of_file(file_of(fd)));
 			if (first && s->event.slen[slot] > 1) {
 				s->record[s->end & RECORD_MASK] = '/';
 				keep(s, slot, 1);

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +36,15 @@ class Watched:
         assert self.process.stderr.readline().startswith("watching")
         self.start_seconds = time.monotonic() - began
         self._usage = psutil.Process(self.process.pid)
+        # Lines are taken at once: a reader that lags would hold the rules up, and the kernel's ring would overflow.
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._take, daemon=True)
+        self._reader.start()
+
+    def _take(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line)
 
     def cpu_seconds(self) -> float:
         """User and system time so far."""
@@ -41,17 +52,18 @@ class Watched:
 
     def alert_on(self, path: str) -> None:
         """Wait for the alert about this path."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if json.loads(line).get("event", {}).get("path") == path:
-                return
-        raise RuntimeError("watch ended")
+        while json.loads(self._lines.get(timeout=30)).get("event", {}).get("path") != path:
+            pass
 
     def end(self) -> dict[str, Any]:
         """Stop it; its summary."""
         self.process.terminate()
-        output, _ = self.process.communicate(timeout=60)
-        return dict(json.loads(output.splitlines()[-1]))
+        self.process.wait(60)
+        self._reader.join()
+        last = ""
+        while not self._lines.empty():
+            last = self._lines.get()
+        return dict(json.loads(last))
 
 
 @contextmanager
@@ -101,7 +113,7 @@ def _pace(folder: Path, program: Path) -> Iterator[dict[str, Any]]:
     kept = 0
     for rate in (rate for rate in PACES if rate < most):
         watched = Watched(folder)
-        done, reached = _opens(program, 4, rate)
+        _, reached = _opens(program, 4, rate)
         summary = watched.end()
         if _lost(summary) or reached < 0.97 * rate:
             break

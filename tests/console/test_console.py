@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from stage import ALERTS, STORY, Stage, alert, record
+from textual import events
 from textual.pilot import Pilot
 
 from sentinel_engine.pipeline import Pipeline
@@ -19,6 +19,7 @@ from sentinel_engine.records import Record
 from sentinel_engine.snapshot import RuleState, Severity, SourceView
 from sentinel_tui.actions import ACTIONS
 from sentinel_tui.app import SentinelApp
+from tests.console.stage import ALERTS, STORY, Stage, alert, record
 
 WIDE, NARROW = (120, 40), (80, 24)
 
@@ -42,6 +43,12 @@ class Console:
         await self.pilot.press(*keys)
         await self.app.workers.wait_for_complete()
         await self.pilot.pause()
+
+    def burst(self, *keys: str) -> None:
+        """Keys that come in one piece, as on a slow link."""
+        characters = {"slash": "/", "equals_sign": "="}
+        for key in keys:
+            self.app.post_message(events.Key(key, characters.get(key, key if len(key) == 1 else None)))
 
     async def look(self) -> None:
         """Let the panes take the newest snapshot now."""
@@ -202,6 +209,19 @@ async def test_markup_in_a_filter_is_text() -> None:
         assert "No event matches the filter." in it.text
 
 
+async def test_keys_that_come_at_once_go_where_they_belong() -> None:
+    async with console(size=NARROW) as it:
+        it.burst("3", "1", "slash", *"kind", "equals_sign", *"exec", "enter")
+        await it.until(lambda: it.app.main.events.where is not None and it.app.focused is it.app.main.events)
+        assert it.app.main.events.where is not None
+        assert it.app.main.events.where.text == "kind=exec"
+        it.burst("2", "down", "down", "3", "down", "2", "up")
+        await it.until(lambda: it.app.main.alerts.cursor == 1 and it.app.main.rules.cursor == 1)
+        it.burst("space", "r")
+        await it.until(lambda: len(it.stage.calls) == 2)
+        assert it.stage.calls == [("set_enabled", "sensitive-file-read", False), ("reload", "sensitive-file-read")]
+
+
 async def test_keys_are_text_while_a_filter_is_typed() -> None:
     async with console() as it:
         await it.press("slash", *"quit re p1")
@@ -282,11 +302,10 @@ async def test_two_files_that_claim_one_id_are_two_rows() -> None:
 
 async def test_wheel_scrolls_the_stream() -> None:
     async with console(Stage(many(500))) as it:
-        events = it.app.main.events
-        event_type = __import__("textual.events", fromlist=["MouseScrollUp"]).MouseScrollUp
-        events.post_message(event_type(events, 5, 5, 0, 1, 0, False, False, False))
-        await it.until(lambda: not events.following)
-        await it.until(lambda: events.rows[events.scroll_offset.y].seq < 500 - events.page)
+        pane = it.app.main.events
+        pane.post_message(events.MouseScrollUp(pane, 5, 5, 0, 1, 0, False, False, False))
+        await it.until(lambda: not pane.following)
+        await it.until(lambda: pane.rows[pane.scroll_offset.y].seq < 500 - pane.page)
 
 
 async def test_pause_freezes_the_view_and_not_the_collection() -> None:

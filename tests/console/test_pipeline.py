@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stage import STORY
 from textual.pilot import Pilot
 
 from sentinel_engine.collector.recorded import RecordedSource
@@ -20,6 +19,7 @@ from sentinel_engine.records import Clock, batch_of
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.session import Session, host_facts
 from sentinel_tui.app import SentinelApp
+from tests.console.stage import STORY
 
 CLOCK = Clock(1_795_400_000_000_000_000)
 MODULES = Path(__file__).parent.parent / "engine" / "modules"

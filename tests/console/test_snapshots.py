@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import cast
 
 import pytest
-from stage import Stage
 from textual.pilot import Pilot
 
 from sentinel_engine.pipeline import Pipeline
 from sentinel_tui.app import SentinelApp
+from tests.console.stage import Stage
 
 SnapCompare = Callable[..., bool]
 

@@ -1,0 +1,49 @@
+"""What the README tells a newcomer to type is true."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from sentinel_engine.records import Clock, batch_of, encode
+from sentinel_engine.rules.registry import Registry
+from sentinel_engine.schema import KIND_BY_NAME
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_the_first_rule_matches_what_the_text_says(tmp_path: Path) -> None:
+    (module,) = re.findall(r"```wat\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "hosts.wat").write_text(module)
+    registry = Registry([(tmp_path, False)], clock=Clock(0))
+    registry.load()
+    paths = (b"/etc/hosts", b"/etc/hosts.allow", b"/etc/passwd", b"/usr/hosts")
+    verdicts = registry.run(batch_of([encode(KIND_BY_NAME["open"], strings=(path,)) for path in paths]))
+    assert [verdict.index for verdict in verdicts] == [0]
+    registry.close()
+
+
+def test_every_command_and_option_it_names_exists() -> None:
+    commands = set(re.findall(r"^sentinel-tui (\w+)", README, re.MULTILINE))
+    assert {"demo", "watch", "export", "sessions", "rules", "doctor"} <= commands
+    program = Path(sys.executable).with_name("sentinel-tui")
+    for command in commands:
+        subprocess.run([str(program), command, "--help"], check=True, capture_output=True)
+    shown = subprocess.run([str(program), "watch", "--help"], check=True, capture_output=True, text=True).stdout
+    for option in re.findall(r"`(--[a-z-]+)", README):
+        assert option in shown, option
+
+
+def test_the_picture_is_one_that_the_tests_keep() -> None:
+    (picture,) = re.findall(r"!\[.*?\]\((.*?)\)", README)
+    assert (Path(__file__).parents[2] / picture.replace("%5B", "[").replace("%5D", "]")).is_file()
+
+
+def test_the_engine_needs_no_console() -> None:
+    code = (
+        "import sys; sys.modules['textual'] = sys.modules['click'] = sys.modules['sentinel_tui'] = None;"
+        "import sentinel_engine.pipeline, sentinel_engine.collector.live, sentinel_engine.rules.selftest"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

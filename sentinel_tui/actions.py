@@ -64,5 +64,11 @@ ACTIONS: Final[Sequence[Action]] = (
 
 
 def bindings(context: str) -> list[BindingType]:
-    """Textual's bindings for the actions of this context."""
-    return [Binding(a.key, a.name, a.label or a.help, show=False) for a in ACTIONS if a.context == context]
+    """Textual's bindings for the actions of this context.
+
+    They have priority: each runs before the next key is looked at. On a slow link keys come in bursts, and
+    what is typed after ``/`` or ``2`` is for the filter or the rules, not for the pane that had the focus before.
+    """
+    return [
+        Binding(a.key, a.name, a.label or a.help, show=False, priority=True) for a in ACTIONS if a.context == context
+    ]

@@ -28,6 +28,8 @@ from sentinel_tui.widgets.tree import TreePane
 if TYPE_CHECKING:
     from sentinel_engine.pipeline import Pipeline
 
+# Below either of these the grid folds to one pane with tabs.
+_GRID_WIDTH, _GRID_HEIGHT = 100, 30
 PANES: Final = (("events", "Events"), ("rules", "Rules"), ("alerts", "Alerts"), ("tree", "Tree"))
 _CONTEXTS: Final = {"events": STREAM, "rules": RULES, "alerts": ALERTS, "tree": ""}
 # A snapshot is looked at four times a second, so that what is urgent shows at once; figures and the stream are
@@ -39,9 +41,6 @@ _PANE_POLLS: Final = 2
 class MainScreen(Screen[None]):
     """Polls the pipeline; owns the filter and the pause."""
 
-    # Below either of these the grid folds to one pane with tabs.
-    HORIZONTAL_BREAKPOINTS = [(0, "-folded"), (100, "-wide")]  # noqa: RUF012 - declared so by Textual
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012 - declared so by Textual
     BINDINGS = bindings(SCREEN)
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -61,7 +60,7 @@ class MainScreen(Screen[None]):
         self.status = StatusBar(id="status")
         self.filter_bar = FilterBar(id="filter")
         self.keys = KeyBar(id="keys")
-        self.pane = "alerts"
+        self.pane = "events"
 
     def compose(self) -> ComposeResult:
         """Header, panes, status, keys."""
@@ -81,6 +80,7 @@ class MainScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Lay the bars out for the new width."""
+        self._fold()
         self.call_after_refresh(self._refresh_bars)
 
     # What is shown.
@@ -130,20 +130,30 @@ class MainScreen(Screen[None]):
 
     @on(DescendantFocus)
     def _note_pane(self, event: DescendantFocus) -> None:
-        if event.widget.id in dict(PANES):
-            self.pane = event.widget.id
-            self.remove_class("-filtering")
-            for pane, _ in PANES:
-                self.query_one(f"#{pane}").set_class(pane == self.pane, "-current")
-            self._refresh_bars()
+        # Only what still has the focus: the message may be older than the last keys.
+        if event.widget is self.focused and event.widget.id in dict(PANES) and event.widget.id != self.pane:
+            self.action_pane(event.widget.id)
 
-    # What the keys do.
+    # What the keys do. Displays and focus change at once, not with the next style update: the next key may be here.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        """While a filter is typed, keys are text; Tab leaves the filter."""
+        return not self.filter_bar.display or action == "next_pane"
 
     def action_pane(self, name: str) -> None:
         """Go to this pane."""
-        pane = self.query_one(f"#{name}")
-        pane.add_class("-current")  # on a folded screen it has to be visible before it can have the focus
-        pane.focus()
+        self.pane = name
+        self._close_filter()
+        self._fold()
+        self.set_focus(self.query_one(f"#{name}"))
+        self._refresh_bars()
+
+    def _fold(self) -> None:
+        """Show all panes, or on a small screen the current one."""
+        small = self.size.width < _GRID_WIDTH or self.size.height < _GRID_HEIGHT
+        self.set_class(small, "-folded")
+        for pane, _ in PANES:
+            self.query_one(f"#{pane}").display = not small or pane == self.pane
 
     def action_next_pane(self, step: int) -> None:
         """Go to the next pane, or with -1 to the one before."""
@@ -187,12 +197,14 @@ class MainScreen(Screen[None]):
 
     def action_filter(self) -> None:
         """Open the filter line."""
-        self.add_class("-filtering")
+        self.status.display, self.filter_bar.display = False, True
         self.filter_bar.open(self.events.where.text if self.events.where else "")
+
+    def _close_filter(self) -> None:
+        self.status.display, self.filter_bar.display = True, False
 
     @on(FilterBar.Closed)
     def _filter_closed(self, event: FilterBar.Closed) -> None:
-        self.remove_class("-filtering")
         self.action_pane("events" if event.applied else self.pane)
         if event.applied:
             self._set_filter(event.where)

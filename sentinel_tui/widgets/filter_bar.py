@@ -37,7 +37,7 @@ class FilterBar(Vertical):
         line = self.query_one(Input)
         line.value = text
         line.cursor_position = len(text)
-        line.focus()
+        self.screen.set_focus(line)
 
     @on(Input.Changed)
     def _clear_error(self) -> None:

@@ -22,7 +22,9 @@ def _print(row: dict[str, Any]) -> bool:
     target = row.get("target")
     ok = target is None or (row["value"] >= target if row.get("at_least") else row["value"] <= target)
     sign = "" if target is None else f"{'>=' if row.get('at_least') else '<='} {target:g} {row['unit']}"
-    print(f"{row['name']:<58} {row['value']:>10.4g} {row['unit']:<8} {sign:<16} {'' if ok else 'MISSED '}{row.get('note', '')}")  # noqa: E501, T201
+    figure = f"{row['name']:<58} {row['value']:>10.4g} {row['unit']:<8} {sign:<16}"
+    sys.stdout.write(f"{figure} {'' if ok else 'MISSED '}{row.get('note', '')}\n")
+    sys.stdout.flush()
     return ok
 
 

@@ -25,9 +25,7 @@ class Terminal:
 
     def screen(self) -> str:
         """What is on the screen now."""
-        return subprocess.run(
-            [*self._tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True
-        ).stdout
+        return subprocess.run([*self._tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True).stdout
 
     def type(self, *keys: str) -> None:
         """Press keys, by tmux's names (``Enter``, ``Escape``, ``Tab``, ``Space``)."""

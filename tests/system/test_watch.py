@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sentinel_engine.collector.recorded import RecordedSource
 from tests.system.conftest import COMMAND, Run
 
 pytestmark = pytest.mark.kernel
@@ -96,13 +97,27 @@ def test_events_carry_the_contract_fields(tmp_path: Path) -> None:
     assert event["exe"].endswith("/true")
     assert event["cwd"] == str(Path.cwd())
     assert event["ppid"] == os.getpid()
-    wanted = {"seq", "time", "kind", "pid", "tid", "ppid", "uid", "euid", "gid", "comm", "exe", "cwd", "argv", "ret", "cgroup"}
+    wanted = {
+        "seq",
+        "time",
+        "kind",
+        "pid",
+        "tid",
+        "ppid",
+        "uid",
+        "euid",
+        "gid",
+        "comm",
+        "exe",
+        "cwd",
+        "argv",
+        "ret",
+        "cgroup",
+    }
     assert wanted <= set(event)
 
 
 def test_a_recording_holds_what_was_seen(tmp_path: Path) -> None:
-    from sentinel_engine.collector.recorded import RecordedSource
-
     path = tmp_path / "take.rec"
     with _watching(tmp_path, "--record", path) as process:
         true = subprocess.Popen(["/bin/true"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.processes import ProcessTable
 from sentinel_engine.records import Clock, batch_of, decode, encode
@@ -47,9 +46,7 @@ def test_a_tree_runs_from_the_root_to_the_culprit() -> None:
 
 def test_a_process_that_has_gone_keeps_its_tree_and_says_so() -> None:
     table = ProcessTable(CLOCK, [INIT, SHELL])
-    table.apply(
-        batch_of([_fork(100, 200, 10 * S), _exec(200, 11 * S, 10 * S, b"cat\0"), _exit(200, 13 * S, 10 * S)])
-    )
+    table.apply(batch_of([_fork(100, 200, 10 * S), _exec(200, 11 * S, 10 * S, b"cat\0"), _exit(200, 13 * S, 10 * S)]))
     record = decode(_open(200, 12 * S, 10 * S))
     last = table.tree(table.of(record), record.boot_ns)[-1]
     assert last.argv == ("cat",)
@@ -59,9 +56,13 @@ def test_a_process_that_has_gone_keeps_its_tree_and_says_so() -> None:
 def test_the_program_is_the_one_of_the_events_time() -> None:
     table = ProcessTable(CLOCK, [INIT, SHELL])
     table.apply(
-        batch_of([
-            _fork(100, 200, 10 * S), _exec(200, 11 * S, 10 * S, b"sh\0"), _exec(200, 14 * S, 10 * S, b"cat\0"),
-        ])  # fmt: skip
+        batch_of(
+            [
+                _fork(100, 200, 10 * S),
+                _exec(200, 11 * S, 10 * S, b"sh\0"),
+                _exec(200, 14 * S, 10 * S, b"cat\0"),
+            ]
+        )  # fmt: skip
     )
     assert _argv0(table, _open(200, 12 * S, 10 * S))[-1] == "sh"
     assert _argv0(table, _open(200, 15 * S, 10 * S))[-1] == "cat"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import pytest
@@ -43,10 +44,8 @@ def test_a_record_comes_back_as_it_was(kind, args, strings, ret) -> None:  # typ
 
 @given(st.binary(max_size=400))
 def test_random_bytes_are_decoded_or_refused(data: bytes) -> None:
-    try:
+    with contextlib.suppress(ValueError):  # refusing is the other right answer
         assert decode(data).kind in KINDS
-    except ValueError:
-        pass  # refusing is the other right answer
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ def test_everything_is_private(tmp_path: Path) -> None:
         session = _session(tmp_path / "sessions")
     finally:
         os.umask(old)
-    modes = [stat.S_IMODE(p.stat().st_mode) for p in (session.path.parent, session.path, session.path / "journal.jsonl")]
+    modes = [
+        stat.S_IMODE(p.stat().st_mode) for p in (session.path.parent, session.path, session.path / "journal.jsonl")
+    ]
     assert modes == [0o700, 0o700, 0o600]
 
 

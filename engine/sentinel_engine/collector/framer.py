@@ -31,7 +31,7 @@ class Framer:
         engine = wasmtime.Engine()
         self._store = wasmtime.Store(engine)
         text = Path(__file__).with_name("framer.wat").read_text("ascii")
-        module = wasmtime.Module(engine, wasmtime.wat2wasm(text))
+        module = wasmtime.Module(engine, text)
         self._exports = wasmtime.Instance(self._store, module, []).exports(self._store)
         memory = self._exports["memory"]
         assert isinstance(memory, wasmtime.Memory)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import wasmtime
+from wasmtime._exportable import AsExtern
 from wasmtime._instance import InstanceExports
+from wasmtime._types import AsExternType
 
 from sentinel_engine.rules.manifest import RuleError, RuleSpec
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KINDS, mask_of
@@ -53,7 +55,7 @@ def abi_of(module: wasmtime.Module, spec: RuleSpec) -> Abi:
     return Abi(function, not version, mask)
 
 
-def _must_be(exports: dict[str, wasmtime.AsExternType], name: str, params: list[str], results: list[str]) -> None:
+def _must_be(exports: dict[str, AsExternType], name: str, params: list[str], results: list[str]) -> None:
     kind = exports[name]
     if not isinstance(kind, wasmtime.FuncType) or not _is(kind, params, results):
         raise RuleError(
@@ -66,11 +68,9 @@ def _is(kind: wasmtime.FuncType, params: list[str], results: list[str]) -> bool:
     return [str(p) for p in kind.params] == params and [str(r) for r in kind.results] == results
 
 
-def imports_of(
-    module: wasmtime.Module, spec: RuleSpec, store: wasmtime.Store, shim: InstanceExports
-) -> list[wasmtime.AsExtern]:
+def imports_of(module: wasmtime.Module, spec: RuleSpec, store: wasmtime.Store, shim: InstanceExports) -> list[AsExtern]:
     """What to link, in the module's order. Raises RuleError, naming the import that is not granted."""
-    linked: list[wasmtime.AsExtern] = []
+    linked: list[AsExtern] = []
     for wanted in module.imports:
         name = f"{wanted.module}.{wanted.name}"
         if wanted.module in _WASI and isinstance(wanted.type, wasmtime.FuncType):
@@ -101,7 +101,7 @@ def _deny(store: wasmtime.Store, kind: wasmtime.FuncType) -> wasmtime.Func:
     results = " ".join(str(r) for r in kind.results)
     body = f"i32.const {_ENOSYS}" if results == "i32" else "unreachable"
     text = f'(module (func (export "deny") (param {params}) (result {results}) {body}))'
-    module = wasmtime.Module(store.engine, wasmtime.wat2wasm(text))
+    module = wasmtime.Module(store.engine, text)
     function = wasmtime.Instance(store, module, []).exports(store)["deny"]
     assert isinstance(function, wasmtime.Func)
     return function

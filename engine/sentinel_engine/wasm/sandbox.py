@@ -59,7 +59,7 @@ class Sandbox:
 
     def _own(self, name: str) -> wasmtime.Module:
         text = Path(__file__).with_name(f"{name}.wat").read_text("ascii")
-        return wasmtime.Module(self.engine, wasmtime.wat2wasm(text))
+        return wasmtime.Module(self.engine, text)
 
     def _compile(self, code: bytes) -> wasmtime.Module:
         if not code.startswith(b"\0asm"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import array
 import ctypes
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import wasmtime
@@ -13,6 +14,8 @@ from sentinel_engine.records import Batch
 from sentinel_engine.schema import KINDS
 from sentinel_engine.wasm.calls import FastCall
 from sentinel_engine.wasm.sandbox import Sandbox
+
+U32s = array.array[int] | ctypes.Array[ctypes.c_uint32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,8 @@ class Selection:
 
     address: int
     size: int
-    offsets: Sequence[int]
-    indexes: Sequence[int] | None
+    offsets: U32s
+    indexes: U32s | None
 
     def chunks(self, limit: int) -> Iterator[tuple[int, int, int]]:
         """(first record, start byte, end byte) of runs of at most ``limit`` bytes; a record is never cut."""

@@ -62,7 +62,7 @@ def test_the_program_is_the_one_of_the_events_time() -> None:
                 _exec(200, 11 * S, 10 * S, b"sh\0"),
                 _exec(200, 14 * S, 10 * S, b"cat\0"),
             ]
-        )  # fmt: skip
+        )
     )
     assert _argv0(table, _open(200, 12 * S, 10 * S))[-1] == "sh"
     assert _argv0(table, _open(200, 15 * S, 10 * S))[-1] == "cat"

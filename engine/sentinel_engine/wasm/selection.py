@@ -7,6 +7,7 @@ import ctypes
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import wasmtime
 
@@ -15,7 +16,7 @@ from sentinel_engine.schema import KINDS
 from sentinel_engine.wasm.calls import FastCall
 from sentinel_engine.wasm.sandbox import Sandbox
 
-U32s = array.array[int] | ctypes.Array[ctypes.c_uint32]
+U32s: TypeAlias = "array.array[int] | ctypes.Array[ctypes.c_uint32]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,7 @@ class MainScreen(Screen[None]):
         if self.pane == "rules" and (rule := self.rules.rule):
             self.app.push_screen(ReportScreen(f"Rule: {inert(rule.id)}", rule_page(rule)))
         elif self.pane == "alerts" and (alert := self.alerts.alert):
-            self.app.push_screen(ReportScreen(f"Alert: {alert.rule.id}", alert_page(alert)))
+            self.app.push_screen(ReportScreen(f"Alert: {inert(alert.rule.id)}", alert_page(alert)))
 
     def action_help(self) -> None:
         """The keys."""

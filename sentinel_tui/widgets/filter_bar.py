@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from sentinel_engine.match.plain import MAX_FILTER, Filter, FilterError, parse
+from sentinel_engine.text import inert
 
 
 class FilterBar(Vertical):
@@ -49,7 +50,7 @@ class FilterBar(Vertical):
         try:
             where = parse(event.value)
         except FilterError as error:
-            self.query_one(Static).update(f"✗ {error}")
+            self.query_one(Static).update(f"✗ {inert(str(error), 200)}")
             self.query_one(Input).cursor_position = error.position
         else:
             self.post_message(self.Closed(True, where if where.text else None))

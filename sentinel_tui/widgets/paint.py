@@ -79,7 +79,7 @@ def _plain(style: Style | None) -> bool:
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """Host text made inert and exactly ``width`` cells wide; what is cut ends in an ellipsis."""
-    # No character is narrower than nothing, so twice the width bounds the work on a 4 KiB path.
+    # What is far past the width is not even looked at: a path may have 4 KiB.
     text = inert(text, 2 * width + 2)
     cells = cell_len(text)
     if cells > width:

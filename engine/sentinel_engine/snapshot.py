@@ -77,7 +77,7 @@ class Alert(msgspec.Struct, frozen=True, tag="alert", tag_field="type"):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Per-call latency in nanoseconds, from 1 call in 64; the mean is over all calls."""
+    """Per-call latency in nanoseconds, from 1 call in 64 (after 65,536 calls 1 in 256); the mean is over all calls."""
 
     p50: int = 0
     p99: int = 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ctypes
 import struct
 import time
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import wasmtime
 from wasmtime import _ffi as ffi
@@ -23,6 +22,8 @@ from sentinel_engine.wasm.sandbox import TICK_SECONDS, Sandbox, one_line
 _PAGE: Final = 65536
 _ARENA_BYTES: Final = 6 * _PAGE
 _STATE: Final = struct.Struct("<5I4xIIQQ")
+_CLEARED: Final = bytes(_STATE.size - 8)  # all but the longest sample
+_MATCH: Final = struct.Struct("<Ii")
 _HISTOGRAM_AT, _MATCHES_AT, _LOGS_AT, _CHUNK_AT = 1024, 8192, 16384, 65536
 CHUNK_BYTES: Final = 4 * _PAGE
 _INSTANCES, _MEMORIES, _TABLES, _TABLE_ELEMENTS = 64, 4, 8, 10_000
@@ -42,8 +43,7 @@ class DeadlineError(Exception):
     """A rule did not finish one event, or its start, within its deadline."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one call of the driver did. ``listed``: (index in the chunk, score); ``logs``: (index, line)."""
 
     evaluated: int
@@ -69,7 +69,8 @@ class Instance:
         self._deadline_ticks = max(1, round(spec.limits.deadline_ms / 1000 / TICK_SECONDS / 2))
         self._store = wasmtime.Store(sandbox.engine)
         self._cursor = ctypes.c_uint32()
-        self._seen_cursor = -1
+        self._runs = 0
+        self._seen = (0, 0)
         self._expired = False
         self._watch_deadline()
         try:
@@ -93,6 +94,7 @@ class Instance:
         arena = shim["arena"]
         assert isinstance(arena, wasmtime.Memory)
         self._arena = ctypes.addressof(arena.data_ptr(store).contents)
+        self._head = memoryview((ctypes.c_char * _STATE.size).from_address(self._arena)).cast("B")
         self._limit(spec.limits.memory_bytes)
         linked = imports_of(module, spec, store, shim)
         exports = self._within(lambda: wasmtime.Instance(store, module, linked).exports(store))
@@ -161,8 +163,9 @@ class Instance:
 
     def _watch_deadline(self) -> None:
         def over(_context: Any, _data: Any, delta: Any, kind: Any) -> int:
-            if self._cursor.value != self._seen_cursor:
-                self._seen_cursor = self._cursor.value
+            progress = (self._runs, self._cursor.value)
+            if progress != self._seen:
+                self._seen = progress
                 delta[0], kind[0] = self._deadline_ticks, 0
                 return 0
             self._expired = True
@@ -172,8 +175,11 @@ class Instance:
         ffi.wasmtime_store_epoch_deadline_callback(self._store.ptr(), self._callback, None, _NO_FINALIZER)
 
     def _arm(self) -> None:
-        """A stuck call dies between one and two half deadlines (and a tick) from now; a moving cursor extends it."""
-        self._seen_cursor = -1
+        """A stuck call dies between one and two half deadlines (and a tick) from now.
+
+        A cursor that moves, or another run, extends it: so it need not be set again for each run.
+        """
+        self._runs += 1
         self._expired = False
         self._store.set_epoch_deadline(self._deadline_ticks)
 
@@ -191,18 +197,23 @@ class Instance:
     def load(self, address: int, size: int) -> None:
         """Take up to CHUNK_BYTES of records from this host address; the cursor goes to the first."""
         ctypes.memmove(self._arena + _CHUNK_AT, address, size)
-        ctypes.memset(self._arena, 0, _STATE.size - 8)  # all but the longest sample
+        self._head[: _STATE.size - 8] = _CLEARED
         self._size = size
 
     def run(self) -> None:
         """Evaluate what is loaded. Raises wasmtime.Trap, wasmtime.WasmtimeError or DeadlineError at the cursor."""
-        self._within(lambda: self._run(self._size))
+        self._runs += 1
+        try:
+            self._run(self._size)
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            if self._expired:
+                raise DeadlineError from error
+            raise
 
     def outcome(self) -> Outcome:
         """What the run did, up to its end or to the event at which it failed."""
-        head = ctypes.string_at(self._arena, _STATE.size)
-        cursor, at_byte, listed, matches, errors, log_bytes, dropped, total_ns, _ = _STATE.unpack(head)
-        pairs = struct.iter_unpack("<Ii", ctypes.string_at(self._arena + _MATCHES_AT, 8 * listed)) if listed else ()
+        cursor, at_byte, listed, matches, errors, log_bytes, dropped, total_ns, _ = _STATE.unpack(self._head)
+        pairs = _MATCH.iter_unpack(ctypes.string_at(self._arena + _MATCHES_AT, 8 * listed)) if listed else ()
         logs = self._logs(log_bytes) if log_bytes else []
         return Outcome(cursor, at_byte, matches, [(i, s) for i, s in pairs], errors, logs, dropped, total_ns)
 

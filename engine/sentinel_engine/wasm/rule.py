@@ -94,10 +94,11 @@ class LoadedRule:
                 failure = self._call()
                 outcome = self._instance.outcome()
                 self._count(outcome)
-                matches += _matches(outcome, selection, first)
+                if outcome.listed:
+                    matches += _matches(outcome, selection, first)
                 if failure is None:
                     break
-                failures.append(Failure(selection.index(first + outcome.evaluated), *failure))
+                failures.append(Failure(selection.place(first + outcome.evaluated), *failure))
                 start += outcome.at_byte + self._instance.record_length(outcome.at_byte)
                 first += outcome.evaluated + 1
                 self._discard()
@@ -118,14 +119,16 @@ class LoadedRule:
     def _count(self, outcome: Outcome) -> None:
         figures = self.figures
         figures.calls += outcome.evaluated
-        figures.matches += outcome.matches
-        figures.dropped_matches += outcome.matches - len(outcome.listed)
-        figures.errors += outcome.errors
-        figures.logs += len(outcome.logs)
-        figures.dropped_logs += outcome.dropped_logs
         if outcome.total_ns:
             figures.total_ns += outcome.total_ns
             figures.timed_calls += outcome.evaluated
+        if outcome.matches:
+            figures.matches += outcome.matches
+            figures.dropped_matches += outcome.matches - len(outcome.listed)
+        figures.errors += outcome.errors
+        if outcome.logs:
+            figures.logs += len(outcome.logs)
+            figures.dropped_logs += outcome.dropped_logs
 
     def _discard(self) -> None:
         assert self._instance is not None
@@ -179,4 +182,4 @@ def _matches(outcome: Outcome, selection: Selection, first: int) -> list[Match]:
     logs: dict[int, list[bytes]] = {}
     for index, line in outcome.logs:
         logs.setdefault(index, []).append(line[:_TEXT_LIMIT])
-    return [Match(selection.index(first + index), score, tuple(logs.get(index, ()))) for index, score in outcome.listed]
+    return [Match(selection.place(first + index), score, tuple(logs.get(index, ()))) for index, score in outcome.listed]

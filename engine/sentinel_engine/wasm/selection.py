@@ -6,8 +6,7 @@ import array
 import ctypes
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import wasmtime
 
@@ -19,8 +18,7 @@ from sentinel_engine.wasm.sandbox import Sandbox
 U32s: TypeAlias = "array.array[int] | ctypes.Array[ctypes.c_uint32]"
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Records back to back at a host address. ``indexes``: each one's place in the batch, None when all are there.
 
     Valid until the selector is used again.
@@ -42,9 +40,12 @@ class Selection:
             yield first, start, self.offsets[last]
             first, start = last, self.offsets[last]
 
-    def index(self, place: int) -> int:
+    def place(self, place: int) -> int:
         """Where in the batch the selection's record at this place is."""
         return place if self.indexes is None else self.indexes[place]
+
+
+_BITS: Final = [(kind.number, kind.bit) for kind in KINDS]
 
 
 class Selector:
@@ -74,7 +75,8 @@ class Selector:
     def load(self, batch: Batch) -> None:
         """Take up this batch."""
         self._batch = batch
-        self._present = sum(kind.bit for kind in KINDS if batch.counts[kind.number])
+        counts = batch.counts
+        self._present = sum([bit for number, bit in _BITS if counts[number]])
         self._copied = False
 
     def select(self, mask: int) -> Selection | None:

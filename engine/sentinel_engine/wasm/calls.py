@@ -26,6 +26,9 @@ class FastCall:
         self._store = store
         self._function = function
         self._values = (ffi.wasmtime_val_raw * max(1, len(function.type(store).params)))()
+        base, size = ctypes.addressof(self._values), ctypes.sizeof(ffi.wasmtime_val_raw)
+        self._slots = [ctypes.c_int64.from_address(base + place * size) for place in range(len(self._values))]
+        self._result = ctypes.c_int32.from_address(base)
         self._trap = ctypes.c_void_p()
         self._arguments = (
             ctypes.cast(store._context(), ctypes.c_void_p).value,
@@ -37,12 +40,11 @@ class FastCall:
 
     def __call__(self, *parameters: int) -> int:
         """The function's i32 result; of no meaning when it has none."""
-        values = self._values
-        for place, parameter in enumerate(parameters):
-            values[place].i64 = parameter
+        for slot, parameter in zip(self._slots, parameters, strict=False):
+            slot.value = parameter
         if error := _call(*self._arguments):
             raise wasmtime.WasmtimeError._from_ptr(ctypes.cast(error, ctypes.POINTER(ffi.wasmtime_error_t)))
         if self._trap.value:
             trap, self._trap.value = ctypes.cast(self._trap, ctypes.POINTER(ffi.wasm_trap_t)), None
             raise wasmtime.Trap._from_ptr(trap)
-        return int(values[0].i32)
+        return self._result.value

@@ -40,7 +40,7 @@
   ;; Evaluates the records of the chunk, which is $end bytes long.
   (func (export "run") (param $end i32)
     (local $at i32) (local $index i32) (local $sample i32) (local $rest i32) (local $from i32) (local $to i32)
-    (local $left i32) (local $bits i32) (local $seen i32) (local $low v128) (local $high v128)
+    (local $left i32) (local $bits i64) (local $seen v128) (local $one v128) (local $two v128) (local $three v128)
     (local $record i32) (local $len i32) (local $n i32) (local $result i32) (local $start i64) (local $began i64)
     (local.set $began (call $clock))
     (local.set $sample (global.get $sample))
@@ -49,40 +49,45 @@
     (block $done
       (loop $next
         ;; Kept in locals, since a load right after the store would cost more than the call; stored for the host.
-        (i32.store $a (i32.const 0) (local.get $index))
-        (i32.store $a offset=4 (i32.const 0) (local.get $at))
+        (i64.store $a (i32.const 0) (i64.or
+          (i64.extend_i32_u (local.get $index)) (i64.shl (i64.extend_i32_u (local.get $at)) (i64.const 32))))
         (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
         (local.set $record (i32.add (local.get $at) (i32.const 65536)))
         (local.set $len (i32.load $a (local.get $record)))
         (global.set $now (i64.add (i64.load $a offset=8 (local.get $record)) (global.get $offset)))
         (if (global.get $path_only)
           (then
-            ;; The first string, 32 bytes a turn; what lies behind it is still in the record or the arena. Invalid
+            ;; The first string, 48 bytes a turn; what lies behind it is still in the record or the arena. Invalid
             ;; UTF-8 is replaced, since ABI 0 modules may take it for granted. In line, for a call costs as much.
             (local.set $n (i32.load16_u $a offset=136 (local.get $record)))
             (local.set $from (i32.add (local.get $record) (i32.const 144)))
             (local.set $to (global.get $input))
             (local.set $left (local.get $n))
-            (local.set $seen (i32.const 0))
+            (local.set $seen (v128.const i64x2 0 0))
             (block $copied
               (loop $copy
-                (local.set $low (v128.load $a (local.get $from)))
-                (local.set $high (v128.load $a offset=16 (local.get $from)))
-                (v128.store $r (local.get $to) (local.get $low))
-                (v128.store $r offset=16 (local.get $to) (local.get $high))
-                ;; One bit for each byte above 0x7f; of the last turn only those of the string itself.
-                (local.set $bits (i32.or
-                  (i8x16.bitmask (local.get $low))
-                  (i32.shl (i8x16.bitmask (local.get $high)) (i32.const 16))))
-                (br_if $copied (i32.lt_u (local.get $left) (i32.const 32)))
-                (local.set $seen (i32.or (local.get $seen) (local.get $bits)))
-                (local.set $left (i32.sub (local.get $left) (i32.const 32)))
-                (local.set $from (i32.add (local.get $from) (i32.const 32)))
-                (local.set $to (i32.add (local.get $to) (i32.const 32)))
+                (local.set $one (v128.load $a (local.get $from)))
+                (local.set $two (v128.load $a offset=16 (local.get $from)))
+                (local.set $three (v128.load $a offset=32 (local.get $from)))
+                (v128.store $r (local.get $to) (local.get $one))
+                (v128.store $r offset=16 (local.get $to) (local.get $two))
+                (v128.store $r offset=32 (local.get $to) (local.get $three))
+                (br_if $copied (i32.lt_u (local.get $left) (i32.const 48)))
+                (local.set $seen (v128.or
+                  (local.get $seen) (v128.or (local.get $one) (v128.or (local.get $two) (local.get $three)))))
+                (local.set $left (i32.sub (local.get $left) (i32.const 48)))
+                (local.set $from (i32.add (local.get $from) (i32.const 48)))
+                (local.set $to (i32.add (local.get $to) (i32.const 48)))
                 (br $copy)))
-            (local.set $bits (i32.and
-              (local.get $bits) (i32.sub (i32.shl (i32.const 1) (local.get $left)) (i32.const 1))))
-            (if (i32.or (local.get $seen) (local.get $bits))
+            ;; One bit for each byte above 0x7f; of the last turn only those of the string itself.
+            (local.set $bits (i64.and
+              (i64.or
+                (i64.extend_i32_u (i32.or
+                  (i8x16.bitmask (local.get $one))
+                  (i32.shl (i8x16.bitmask (local.get $two)) (i32.const 16))))
+                (i64.shl (i64.extend_i32_u (i8x16.bitmask (local.get $three))) (i64.const 32)))
+              (i64.sub (i64.shl (i64.const 1) (i64.extend_i32_u (local.get $left))) (i64.const 1))))
+            (if (i32.or (i8x16.bitmask (local.get $seen)) (i32.eqz (i64.eqz (local.get $bits))))
               (then (local.set $n (call $lossy
                 (i32.add (local.get $record) (i32.const 144)) (local.get $n))))))
           (else

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sentinel_engine.records import Clock, batch_of, encode
 from sentinel_engine.rules.registry import Registry
-from sentinel_engine.schema import KIND_BY_NAME
+from sentinel_engine.schema import HEADER, KIND_BY_NAME, KINDS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -47,3 +47,12 @@ def test_the_engine_needs_no_console() -> None:
         "import sentinel_engine.pipeline, sentinel_engine.collector.live, sentinel_engine.rules.selftest"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_abi_page_has_the_layout_of_the_schema() -> None:
+    page = (Path(__file__).parents[2] / "engine" / "README.md").read_text()
+    for field in HEADER:
+        assert f"| {field.offset} | {field.ctype} | `{field.name}` | {field.doc} |" in page
+    for kind in KINDS:
+        row = f"| {kind.number} | `{kind.name}` | {', '.join(kind.args) or '–'} | {', '.join(kind.strings) or '–'} |"
+        assert row in page

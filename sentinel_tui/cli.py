@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -146,7 +146,8 @@ def console(open_source: Callable[[], Source], options: Options) -> None:
         app = SentinelApp(pipeline)
         app.run()
         summary = pipeline.close()
-    click.echo(_farewell(summary, pipeline.snapshot().session))
+    with suppress(OSError):  # the terminal may be gone
+        click.echo(_farewell(summary, pipeline.snapshot().session))
     if app.return_code:
         raise Failure("the console ended on an error; SENTINEL_DEBUG=1 shows where", BAD)
 

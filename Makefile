@@ -66,6 +66,7 @@ install: ## Put sentinel-tui where sudo finds it (a copy in $(OPT), a link in $(
 install-copy: $(OPT)/bin/python
 	@$(OPT)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements.lock
 	$(OPT)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --force-reinstall .
+	install -d $(PREFIX)/bin
 	ln -sf $(OPT)/bin/sentinel-tui $(PREFIX)/bin/sentinel-tui
 	echo "installed: sudo sentinel-tui"
 

@@ -152,3 +152,26 @@ def test_figures_of_a_rule(bench: Bench) -> None:
     assert latency.p50 <= latency.p99 <= latency.max
     assert memory.current == 2 * 65536  # the module's page and the one for its input
     assert rule.instantiate_ns > 0
+
+
+def test_what_a_rule_logs_before_the_first_event_is_counted(bench: Bench) -> None:
+    start = '(func (export "_initialize") (call $log (i32.const 0) (i32.const 3)))'
+    rule = bench.load(abi0("i32.const 1", LOG).replace(b'(memory (export "memory") 1)', b'(memory (export "memory") 1)'
+                      + start.encode()))  # fmt: skip
+    matches, _ = bench.run(rule, opens(b"/x"))
+    assert (matches[0].logs, rule.figures.logs, rule.figures.dropped_logs) == ((), 0, 1)
+
+
+def test_a_batch_of_any_length_is_picked_from(bench: Bench) -> None:
+    # The processes of a large host, which rules are told of at the start, are more than the framer's 4 MiB.
+    kinds = [KIND_BY_NAME["exec"], KIND_BY_NAME["open"]]
+    batch = batch_of([encode(kinds[n % 2], strings=(b"/" + b"x" * 4000,)) for n in range(4000)])
+    assert len(batch.data) > 3 * (4 << 20)
+    rule = bench.load(abi0("(i32.eq (local.get 1) (i32.const 4001))"))
+    bench.run(rule, opens(b"/before"))
+    matches, failures = bench.run(rule, batch)
+    assert failures == []
+    assert (rule.figures.calls, rule.figures.matches) == (2001, 2000)
+    assert all(match.index % 2 for match in matches)
+    small = batch_of([encode(kind, strings=(b"/y",)) for kind in kinds])
+    assert bench.run(rule, small) == ([], [])

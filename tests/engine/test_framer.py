@@ -109,4 +109,3 @@ def test_random_memory_is_taken_or_refused(span: bytes) -> None:
     done, batch = _take(Framer(), span)
     assert 0 <= done <= len(span) + 7
     assert batch is None or all(record.kind in KINDS for record in batch)
-

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from collections.abc import Iterator
 
 import psutil
@@ -196,7 +198,7 @@ def test_what_is_no_module_is_refused(bench: Bench) -> None:
 
 
 def test_flipped_bits_end_in_a_rule_or_a_sentence(bench: Bench) -> None:
-    whole = (MODULES / "example_abi0.wasm").read_bytes()
+    whole = (MODULES.parents[2] / "rules" / "sensitive-file-read" / "rule.wasm").read_bytes()
     good = bench.load(GOOD)
     loaded = 0
     for n in range(300):
@@ -232,8 +234,24 @@ def test_loading_and_unloading_does_not_leak(bench: Bench) -> None:
             rule = bench.load(abi0(f"i32.const {n % 2}"))
             bench.run(rule, opens(*PATHS))
             rule.close()
-            bench.sandbox.forget(rule.sha256)
+            with pytest.raises(RuleError):
+                bench.load(abi0(f"i32.const {n}", '(func (export "_initialize") unreachable)'))
         return int(psutil.Process().memory_info().rss)
 
+    rounds(100)
     before = rounds(100)
     assert rounds(300) - before < 8 << 20
+
+
+def test_rules_of_the_same_code_share_what_was_compiled_and_it_goes_with_the_last(bench: Bench) -> None:
+    code = abi0("i32.const 1", "(global i32 (i32.const 77))")
+    first, second = bench.load(code), bench.load(code)
+    assert bench.sandbox.compile(code)[0] is bench.sandbox.compile(code)[0]
+    compiled = weakref.ref(bench.sandbox.compile(code)[0])
+    first.close()
+    del first
+    assert compiled() is not None
+    second.close()
+    del second
+    gc.collect()
+    assert compiled() is None

@@ -237,8 +237,6 @@ class Registry:
         entry.generation += 1
         if previous:
             previous.close()
-            if previous.sha256 != candidate.sha256:
-                self._sandbox.forget(previous.sha256)
         if entry.state is not RuleState.DISABLED:
             self._release(entry)
         entry.reason = ""

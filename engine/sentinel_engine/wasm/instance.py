@@ -76,10 +76,15 @@ class Instance:
         try:
             self._start(sandbox, module, spec, clock)
         except DeadlineError as error:
+            self.close()
             raise RuleError(
                 f"it did not start within {spec.limits.deadline_ms} ms", "look for an endless loop in its start code"
             ) from error
+        except RuleError:
+            self.close()
+            raise
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            self.close()
             raise RuleError(
                 f"it failed while starting: {one_line(error)}", "look at its start code and at the size of its memory"
             ) from error
@@ -115,7 +120,8 @@ class Instance:
         self._cursor = ctypes.c_uint32.from_address(self._arena)
         early = shim["early_logs"]
         assert isinstance(early, wasmtime.Global)
-        self.early_logs = int(early.value(store))
+        said = self.outcome()  # by _initialize and sentinel_config
+        self.early_logs = int(early.value(store)) + len(said.logs) + said.dropped_logs
 
     def _drive(self, sandbox: Sandbox, shim: InstanceExports, rule: InstanceExports) -> InstanceExports:
         wanted: dict[tuple[str, str | None], Any] = {

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 import wasmtime
 
 from sentinel_engine.records import Batch
-from sentinel_engine.schema import KINDS
+from sentinel_engine.schema import HEADER_SIZE, KINDS
 from sentinel_engine.wasm.calls import FastCall
 from sentinel_engine.wasm.sandbox import Sandbox
 
@@ -45,6 +45,8 @@ class Selection(NamedTuple):
         return place if self.indexes is None else self.indexes[place]
 
 
+_PAGE: Final = 65536
+_USUAL_BYTES: Final = 4 << 20  # the most that the framer makes; a snapshot of a host's processes may be longer
 _BITS: Final = [(kind.number, kind.bit) for kind in KINDS]
 
 
@@ -58,19 +60,23 @@ class Selector:
         memory, pick = exports["memory"], exports["pick"]
         assert isinstance(memory, wasmtime.Memory)
         assert isinstance(pick, wasmtime.Func)
-        self._base = ctypes.addressof(memory.data_ptr(store).contents)
-
-        def number(name: str) -> int:
-            value = exports[name]
-            assert isinstance(value, wasmtime.Global)
-            return int(value.value(store))
-
-        self._input, self._output = number("input"), number("output")
-        self._offsets, self._indexes = number("offsets"), number("indexes")
+        self._store, self._memory = store, memory
         self._pick = FastCall(store, pick)
-        self._written = ctypes.c_uint32.from_address(self._base)
         self._batch: Batch | None = None
         self._present = 0
+        self._reserve(_USUAL_BYTES)
+
+    def _reserve(self, size: int) -> None:
+        """Lay the memory out for batches of up to so many bytes; it may move."""
+        room = -(-size // _PAGE) * _PAGE
+        table = 4 * -(-room // HEADER_SIZE)
+        self._room = room
+        self._input, self._output, self._offsets = _PAGE, _PAGE + room, _PAGE + 2 * room
+        self._indexes = self._offsets + table
+        missing = self._indexes + table - self._memory.data_len(self._store)
+        self._memory.grow(self._store, max(0, -(-missing // _PAGE)))
+        self._base = ctypes.addressof(self._memory.data_ptr(self._store).contents)
+        self._written = ctypes.c_uint32.from_address(self._base)
 
     def load(self, batch: Batch) -> None:
         """Take up this batch."""
@@ -90,9 +96,11 @@ class Selector:
             assert address is not None
             return Selection(address, len(data), self._batch.offsets, None)
         if not self._copied:
+            if len(data) > self._room:
+                self._reserve(len(data))
             ctypes.memmove(self._base + self._input, data, len(data))
             self._copied = True
-        count = self._pick(mask, len(data))
+        count = self._pick(mask, len(data), self._input, self._output, self._offsets, self._indexes)
         offsets = (ctypes.c_uint32 * count).from_address(self._base + self._offsets)
         indexes = (ctypes.c_uint32 * count).from_address(self._base + self._indexes)
         return Selection(self._base + self._output, self._written.value, offsets, indexes)

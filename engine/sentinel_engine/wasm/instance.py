@@ -22,8 +22,8 @@ from sentinel_engine.wasm.sandbox import TICK_SECONDS, Sandbox, one_line
 _PAGE: Final = 65536
 _ARENA_BYTES: Final = 6 * _PAGE
 _STATE: Final = struct.Struct("<5I4xIIQQ")
-_CLEARED: Final = bytes(_STATE.size - 8)  # all but the longest sample
 _MATCH: Final = struct.Struct("<Ii")
+_TOTAL_NS_AT, _LONGEST_NS_AT = 32, 40
 _HISTOGRAM_AT, _MATCHES_AT, _LOGS_AT, _CHUNK_AT = 1024, 8192, 16384, 65536
 CHUNK_BYTES: Final = 4 * _PAGE
 _INSTANCES, _MEMORIES, _TABLES, _TABLE_ELEMENTS = 64, 4, 8, 10_000
@@ -99,6 +99,7 @@ class Instance:
         arena = shim["arena"]
         assert isinstance(arena, wasmtime.Memory)
         self._arena = ctypes.addressof(arena.data_ptr(store).contents)
+        self._chunk = self._arena + _CHUNK_AT
         self._head = memoryview((ctypes.c_char * _STATE.size).from_address(self._arena)).cast("B")
         self._limit(spec.limits.memory_bytes)
         linked = imports_of(module, spec, store, shim)
@@ -118,6 +119,7 @@ class Instance:
         setup(store, clock.offset_ns, self._input, int(self.abi.path_only))
         self._run = FastCall(store, run)
         self._cursor = ctypes.c_uint32.from_address(self._arena)
+        self._total_ns = ctypes.c_uint64.from_address(self._arena + _TOTAL_NS_AT)
         early = shim["early_logs"]
         assert isinstance(early, wasmtime.Global)
         said = self.outcome()  # by _initialize and sentinel_config
@@ -202,19 +204,25 @@ class Instance:
 
     def load(self, address: int, size: int) -> None:
         """Take up to CHUNK_BYTES of records from this host address; the cursor goes to the first."""
-        ctypes.memmove(self._arena + _CHUNK_AT, address, size)
-        self._head[: _STATE.size - 8] = _CLEARED
+        ctypes.memmove(self._chunk, address, size)
         self._size = size
 
-    def run(self) -> None:
-        """Evaluate what is loaded. Raises wasmtime.Trap, wasmtime.WasmtimeError or DeadlineError at the cursor."""
+    def run(self) -> bool:
+        """Evaluate what is loaded; whether the outcome holds more than ``plain`` does.
+
+        Raises wasmtime.Trap, wasmtime.WasmtimeError or DeadlineError at the cursor.
+        """
         self._runs += 1
         try:
-            self._run(self._size)
+            return self._run(self._size) != 0
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
             if self._expired:
                 raise DeadlineError from error
             raise
+
+    def plain(self) -> tuple[int, int]:
+        """How many events the run evaluated, and its nanoseconds: all there is to an outcome without a finding."""
+        return self._cursor.value, self._total_ns.value
 
     def outcome(self) -> Outcome:
         """What the run did, up to its end or to the event at which it failed."""
@@ -234,7 +242,7 @@ class Instance:
 
     def record_length(self, at_byte: int) -> int:
         """Length in bytes of the loaded record that starts at this byte of the chunk."""
-        return ctypes.c_uint32.from_address(self._arena + _CHUNK_AT + at_byte).value
+        return ctypes.c_uint32.from_address(self._chunk + at_byte).value
 
     # Figures.
 
@@ -249,7 +257,7 @@ class Instance:
 
     def longest_ns(self) -> int:
         """The longest sampled call."""
-        return ctypes.c_uint64.from_address(self._arena + 40).value
+        return ctypes.c_uint64.from_address(self._arena + _LONGEST_NS_AT).value
 
     def close(self) -> None:
         """Free the store; nothing may be called afterwards."""

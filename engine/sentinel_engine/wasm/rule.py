@@ -91,7 +91,10 @@ class LoadedRule:
                     return matches, failures
                 assert self._instance is not None
                 self._instance.load(selection.address + start, end - start)
-                failure = self._call()
+                told, failure = self._call()
+                if not told:
+                    self._count_calls(*self._instance.plain())
+                    break
                 outcome = self._instance.outcome()
                 self._count(outcome)
                 if outcome.listed:
@@ -104,24 +107,28 @@ class LoadedRule:
                 self._discard()
         return matches, failures
 
-    def _call(self) -> tuple[str, bool] | None:
+    def _call(self) -> tuple[bool, tuple[str, bool] | None]:
+        """Whether there is an outcome to look at, and how the call failed, if it did."""
         assert self._instance is not None
         try:
-            self._instance.run()
+            return self._instance.run(), None
         except DeadlineError:
             self.figures.timeouts += 1
-            return f"no answer within {self.spec.limits.deadline_ms} ms", True
+            return True, (f"no answer within {self.spec.limits.deadline_ms} ms", True)
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
             self.figures.traps += 1
-            return one_line(error), False
-        return None
+            return True, (one_line(error), False)
+
+    def _count_calls(self, evaluated: int, total_ns: int) -> None:
+        figures = self.figures
+        figures.calls += evaluated
+        if total_ns:
+            figures.total_ns += total_ns
+            figures.timed_calls += evaluated
 
     def _count(self, outcome: Outcome) -> None:
+        self._count_calls(outcome.evaluated, outcome.total_ns)
         figures = self.figures
-        figures.calls += outcome.evaluated
-        if outcome.total_ns:
-            figures.total_ns += outcome.total_ns
-            figures.timed_calls += outcome.evaluated
         if outcome.matches:
             figures.matches += outcome.matches
             figures.dropped_matches += outcome.matches - len(outcome.listed)

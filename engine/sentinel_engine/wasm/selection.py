@@ -6,12 +6,13 @@ import array
 import ctypes
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import compress
 from typing import Final, NamedTuple, TypeAlias
 
 import wasmtime
 
 from sentinel_engine.records import Batch
-from sentinel_engine.schema import HEADER_SIZE, KINDS
+from sentinel_engine.schema import HEADER_SIZE, KIND_BY_NUMBER
 from sentinel_engine.wasm.calls import FastCall
 from sentinel_engine.wasm.sandbox import Sandbox
 
@@ -47,7 +48,8 @@ class Selection(NamedTuple):
 
 _PAGE: Final = 65536
 _USUAL_BYTES: Final = 4 << 20  # the most that the framer makes; a snapshot of a host's processes may be longer
-_BITS: Final = [(kind.number, kind.bit) for kind in KINDS]
+# By kind number, from 0, which no kind has.
+_BITS: Final = [1 << number if number in KIND_BY_NUMBER else 0 for number in range(max(KIND_BY_NUMBER) + 1)]
 
 
 class Selector:
@@ -81,8 +83,7 @@ class Selector:
     def load(self, batch: Batch) -> None:
         """Take up this batch."""
         self._batch = batch
-        counts = batch.counts
-        self._present = sum([bit for number, bit in _BITS if counts[number]])
+        self._present = sum(compress(_BITS, batch.counts))
         self._copied = False
 
     def select(self, mask: int) -> Selection | None:
@@ -92,7 +93,7 @@ class Selector:
         if not mask & self._present:
             return None
         if not self._present & ~mask:
-            address = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
+            address = ctypes.c_void_p.from_buffer(ctypes.c_char_p(data)).value
             assert address is not None
             return Selection(address, len(data), self._batch.offsets, None)
         if not self._copied:

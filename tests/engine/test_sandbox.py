@@ -76,7 +76,7 @@ def test_a_module_that_cannot_start_is_refused_in_one_sentence(bench: Bench, nam
     began = time.monotonic()
     with pytest.raises(RuleError) as refused:
         bench.load(text.encode(), limits=QUICK)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10  # it ends; the deadline itself is 40 ms
     assert words in refused.value.reason
     assert "\n" not in str(refused.value)
     assert refused.value.fix

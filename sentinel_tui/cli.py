@@ -27,7 +27,7 @@ from sentinel_engine.recording import Header, RecordingWriter
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.snapshot import Summary
-from sentinel_tui.command import BAD, HOST, INTERRUPTED, USAGE, Failure, common, echo_json, failing_plainly
+from sentinel_tui.command import BAD, HOST, INTERRUPTED, USAGE, Failure, common, echo_json, failing_plainly, live
 from sentinel_tui.config import Options, merge
 from sentinel_tui.rules_cli import rules
 from sentinel_tui.watch import Watch
@@ -47,6 +47,7 @@ class Limits:
     epilog="Examples:  sudo sentinel-tui   |   sudo sentinel-tui watch --duration 10   |   sentinel-tui demo",
 )
 @click.version_option(version("sentinel-tui"), prog_name="sentinel-tui")
+@live
 @common
 @click.pass_context
 def cli(context: click.Context, /, **given: Any) -> None:
@@ -57,7 +58,7 @@ def cli(context: click.Context, /, **given: Any) -> None:
     with failing_plainly():
         context.obj = merge(given)
         if context.invoked_subcommand is None:
-            console(_live_source, context.obj)
+            console(lambda: _live_source(context.obj), context.obj)
 
 
 @cli.command(epilog="Example:  sentinel-tui demo")
@@ -74,6 +75,7 @@ def demo(outer: Options, /, **given: Any) -> None:
 @click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="Stop after this many seconds.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write to this new file instead of stdout.")
 @click.option("--record", type=click.Path(path_type=Path), help="Also keep the raw events in this new file.")
+@live
 @common
 @click.pass_obj
 def watch(
@@ -84,7 +86,8 @@ def watch(
     An alert that repeats within ten seconds is printed again under the same id with its new count.
     """
     with failing_plainly(), _output(output) as stream:
-        headless(_live_source(), merge(given, outer), Watch(stream, events), Limits(duration, record))
+        options = merge(given, outer)
+        headless(_live_source(options), options, Watch(stream, events), Limits(duration, record))
 
 
 @cli.command(epilog="Example:  sentinel-tui export 20261123T043148Z-812 -o case.json")
@@ -119,9 +122,10 @@ def list_sessions(outer: Options, /, **given: Any) -> None:
 
 @cli.command(epilog="Example:  sudo sentinel-tui doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-def doctor(*, as_json: bool) -> None:
+@live
+def doctor(*, as_json: bool, loader: str | None) -> None:
     """Say what this host can do, and the exact fix for what it cannot."""
-    checks = preflight.checks()
+    checks = preflight.checks(preflight.Loader(loader or preflight.Loader.AUTO))
     if as_json:
         echo_json(checks)
     else:
@@ -194,8 +198,8 @@ def running(
         pipeline.close()
 
 
-def _live_source() -> Source:
-    return LiveSource.open()
+def _live_source(options: Options) -> Source:
+    return LiveSource.open(loader=options.loader)
 
 
 def _demo_source() -> Source:

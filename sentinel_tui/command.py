@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from sentinel_engine.collector.preflight import Loader
 from sentinel_engine.collector.source import CollectorError
 from sentinel_engine.recording import RecordingError
 from sentinel_engine.rules.manifest import RulesFolderError
@@ -55,6 +56,15 @@ def common(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def live(command: F) -> F:
+    """The option of every command that looks at the running kernel."""
+    names = click.Choice([loader.value for loader in Loader])
+    description = (
+        "How eBPF gets in: compiled ahead (core), by BCC, or the first that this host can (auto, the default)."
+    )
+    return click.option("--loader", type=names, help=description)(command)
 
 
 def echo_json(value: Any) -> None:

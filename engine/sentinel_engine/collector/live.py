@@ -16,6 +16,7 @@ from sentinel_engine.collector.bootstrap import boot_processes
 from sentinel_engine.collector.framer import Framer
 from sentinel_engine.collector.loader import TRACEPOINT_PREFIX, TRACEPOINTS, Loaded, load
 from sentinel_engine.collector.maps import Map, attach, possible_cpus
+from sentinel_engine.collector.preflight import Loader
 from sentinel_engine.collector.ring import Ring
 from sentinel_engine.collector.source import BootProcess, CollectorError
 from sentinel_engine.collector.syscalls import CALLS, table
@@ -70,18 +71,20 @@ class LiveSource:
         *,
         mask: int = ALL_KINDS,
         own: Iterable[int] = (),
+        loader: Loader = Loader.AUTO,
         lifecycle_bytes: int = 4 << 20,
         bulk_bytes: int = 16 << 20,
     ) -> LiveSource:
         """Load, attach, and list the processes that are there.
 
-        ``mask``: kinds to report. ``own``: up to 3 more process ids, beside this one, never reported. Ring sizes in
-        bytes, powers of two. Raises CollectorError with one sentence when this host cannot.
+        ``mask``: kinds to report. ``own``: up to 3 more process ids, beside this one, never reported. ``loader``: how
+        the programs get into the kernel. Ring sizes in bytes, powers of two. Raises CollectorError with one sentence
+        when this host cannot.
         """
-        bad = next((check for check in preflight.checks() if not check.ok), None)
+        bad = next((check for check in preflight.checks(loader) if not check.ok), None)
         if bad:
             raise CollectorError(bad.sentence)
-        loaded = load(lifecycle_bytes, bulk_bytes)
+        loaded = load(preflight.choose(loader), lifecycle_bytes, bulk_bytes)
         try:
             source = cls(loaded, mask, [os.getpid(), *own], {"lifecycle": lifecycle_bytes, "bulk": bulk_bytes})
         except OSError as error:

@@ -1,4 +1,7 @@
-"""Gets bpf/sentinel.bpf.c into the kernel: kernel offsets from BTF, BCC in a child process."""
+"""Gets bpf/sentinel.bpf.c into the kernel: compiled ahead, by libbpf, or here and now, by BCC.
+
+BCC works in a child process, with the kernel's offsets from its BTF.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sentinel_engine.collector import core
 from sentinel_engine.collector.btf import Btf, BtfError, kernel_btf
 from sentinel_engine.collector.maps import NR_BPF
-from sentinel_engine.collector.preflight import bcc_folder
+from sentinel_engine.collector.preflight import Loader, bcc_folder
 from sentinel_engine.collector.source import CollectorError
 from sentinel_engine.resources import data_dir
 
@@ -61,8 +65,30 @@ class Loaded:
             os.close(fd)
 
 
-def load(lifecycle_bytes: int, bulk_bytes: int) -> Loaded:
-    """Compile and load; ring sizes in bytes, powers of two. Raises CollectorError."""
+def load(loader: Loader, lifecycle_bytes: int, bulk_bytes: int) -> Loaded:
+    """Load with this loader, not ``auto``; ring sizes in bytes, powers of two. Raises CollectorError."""
+    if loader is Loader.BCC:
+        return _load_bcc(lifecycle_bytes, bulk_bytes)
+    try:
+        return Loaded(
+            *core.load(
+                {"lifecycle": lifecycle_bytes, "bulk": bulk_bytes},
+                {TRACEPOINT_PREFIX + name: name for name in TRACEPOINTS},
+            )
+        )
+    except core.LibbpfError as error:
+        raise CollectorError(
+            f"libbpf could not load the eBPF program ({error}); "
+            f"try --loader bcc, and report what SENTINEL_DEBUG=1 says.{_detail(error.log)}"
+        ) from error
+
+
+def _detail(log: str) -> str:
+    """What a loader has printed, for whoever asks for it."""
+    return f"\n{log}" if os.environ.get("SENTINEL_DEBUG") == "1" else ""
+
+
+def _load_bcc(lifecycle_bytes: int, bulk_bytes: int) -> Loaded:
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-I", str(_CHILD), str(bcc_folder()), str(theirs.fileno())]
     with ours, theirs, subprocess.Popen(
@@ -76,10 +102,9 @@ def load(lifecycle_bytes: int, bulk_bytes: int) -> Loaded:
         os.set_inheritable(fd, False)
     answer = json.loads(text) if text else {"error": f"it ended with status {child.returncode}"}
     if "error" in answer:
-        detail = f"\n{complaints}" if os.environ.get("SENTINEL_DEBUG") == "1" else ""
         raise CollectorError(
             f"BCC could not load the eBPF program ({answer['error']}); "
-            f"run again with SENTINEL_DEBUG=1 and report what it says.{detail}"
+            f"run again with SENTINEL_DEBUG=1 and report what it says.{_detail(complaints)}"
         )
     count = len(_MAPS)
     return Loaded(

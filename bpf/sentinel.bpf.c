@@ -836,6 +836,7 @@ int on_memfd_create(u64 *ctx)
 #define BPF_COMMANDS_OF_DATA 0x1eULL // map lookup, update, delete, next key: bulk work on data, not reported
 #define PROG_LOAD 5
 #define PROG_NAME_AT 48
+#define PROG_NAME_SIZE 16
 
 int on_bpf(u64 *ctx)
 {
@@ -851,7 +852,9 @@ int on_bpf(u64 *ctx)
 		if (bpf_probe_read_user(&type, sizeof(type), (void *)s->arg[1]))
 			s->flags |= FLAG_FAULT;
 		s->event.a[1] = type;
-		put_user(s, 0, s->arg[1] + PROG_NAME_AT);
+		/* An older caller's struct ends before the name: what lies behind it is not ours to show. */
+		if (s->arg[2] >= PROG_NAME_AT + PROG_NAME_SIZE)
+			put_user(s, 0, s->arg[1] + PROG_NAME_AT);
 	}
 	emit(s);
 	return 0;

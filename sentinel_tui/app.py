@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from textual.app import App, SystemCommand
 from textual.drivers.linux_driver import LinuxDriver
@@ -24,13 +26,35 @@ if TYPE_CHECKING:
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
+class _Output(io.TextIOBase):
+    """The terminal, which may close at any moment: what it no longer takes is dropped.
+
+    Textual's writer thread would end on the first error; its queue then fills, and the console waits for ever.
+    """
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._terminal.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._terminal.flush()
+
+    def fileno(self) -> int:
+        return self._terminal.fileno()
+
+
 class _StdoutDriver(LinuxDriver):
     """Draws on stdout, where Textual takes stderr: so errors can be sent to a file while the console runs."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if sys.__stdout__ is not None:
-            self._file = sys.__stdout__
+            self._file = _Output(sys.__stdout__)  # type: ignore[assignment] # a text file is all it needs
 
 
 class SentinelApp(App[None]):

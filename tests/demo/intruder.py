@@ -41,9 +41,10 @@ SHELL = [
 
 
 def ask(command):
-    with contextlib.suppress(OSError), urllib.request.urlopen(
-        "http://127.0.0.1:8080/?" + urllib.parse.quote(command), timeout=60
-    ) as answer:
+    with (
+        contextlib.suppress(OSError),
+        urllib.request.urlopen("http://127.0.0.1:8080/?" + urllib.parse.quote(command), timeout=60) as answer,
+    ):
         answer.read()
 
 

@@ -30,9 +30,7 @@ RULE = """(module (memory (export "memory") 1)
 
 
 def _open(path: bytes, at: int, pid: int = 100) -> bytes:
-    return encode(
-        KIND_BY_NAME["open"], strings=(path,), comm=b"bash", tgid=pid, ppid=1, leader_start=5 * S, boot_ns=at
-    )
+    return encode(KIND_BY_NAME["open"], strings=(path,), comm=b"bash", tgid=pid, ppid=1, leader_start=5 * S, boot_ns=at)
 
 
 @pytest.fixture

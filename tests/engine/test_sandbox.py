@@ -255,3 +255,13 @@ def test_rules_of_the_same_code_share_what_was_compiled_and_it_goes_with_the_las
     del second
     gc.collect()
     assert compiled() is None
+
+
+def test_few_bytes_that_are_slow_to_compile_are_ended_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "SECONDS", 0.5)
+    loops = "".join(
+        f"(loop (local.set {n % 3000} (i32.add (local.get {n * 3 % 3000}) (i32.const 1))) (br_if 0 (local.get 0)))"
+        for n in range(4000)
+    )
+    with pytest.raises(RuleError, match="compiling took"):
+        bench.load(abi0(f"(local {'i32 ' * 3000}) {loops} i32.const 0"))

@@ -35,6 +35,12 @@ class Terminal:
         """Change the size of the window."""
         subprocess.run([*self._tmux, "resize-window", "-x", str(width), "-y", str(height)], check=True)
 
+    def modes(self) -> str:
+        """``1`` or ``0`` each: the alternate screen is shown, the cursor is, mouse events are asked for."""
+        form = "#{alternate_on} #{cursor_flag} #{mouse_any_flag}"
+        show = [*self._tmux, "display-message", "-p", form]
+        return subprocess.run(show, check=True, capture_output=True, text=True).stdout.strip()
+
     def until(self, what: str, seen: Callable[[str], bool], seconds: float = 20) -> str:
         """The first screen for which ``seen`` holds. Fails with the last screen when the time is over."""
         deadline = time.monotonic() + seconds

@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import ctypes
 from bisect import bisect_right
-from collections.abc import Iterator
 from itertools import compress
 from typing import Final, NamedTuple, TypeAlias
 
@@ -30,16 +29,15 @@ class Selection(NamedTuple):
     offsets: U32s
     indexes: U32s | None
 
-    def chunks(self, limit: int) -> Iterator[tuple[int, int, int]]:
+    def chunks(self, limit: int) -> list[tuple[int, int, int]]:
         """(first record, start byte, end byte) of runs of at most ``limit`` bytes; a record is never cut."""
-        first, start = 0, 0
-        while start < self.size:
-            if self.size - start <= limit:
-                yield first, start, self.size
-                return
+        first, start, found = 0, 0, []
+        while self.size - start > limit:
             last = bisect_right(self.offsets, start + limit) - 1
-            yield first, start, self.offsets[last]
+            found.append((first, start, self.offsets[last]))
             first, start = last, self.offsets[last]
+        found.append((first, start, self.size))
+        return found
 
     def place(self, place: int) -> int:
         """Where in the batch the selection's record at this place is."""

@@ -9,7 +9,6 @@ import msgspec
 
 from sentinel_engine.collector.preflight import Loader
 from sentinel_engine.resources import data_dir
-from sentinel_engine.session import default_root
 
 
 class ConfigError(Exception):
@@ -39,7 +38,11 @@ class Options(msgspec.Struct, frozen=True):
 
     def session_root(self) -> Path:
         """The folder that sessions are kept in."""
-        return self.session_dir or default_root()
+        if self.session_dir:
+            return self.session_dir
+        from sentinel_engine.session import default_root  # noqa: PLC0415 - most of a command's start, else
+
+        return default_root()
 
 
 def merge(given: dict[str, Any], outer: Options | None = None) -> Options:

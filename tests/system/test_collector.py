@@ -17,6 +17,7 @@ import pytest
 
 from sentinel_engine.collector import core
 from sentinel_engine.collector.live import LiveSource
+from sentinel_engine.collector.loader import Loading
 from sentinel_engine.collector.preflight import Loader
 from sentinel_engine.collector.source import CollectorError
 from sentinel_engine.records import Record
@@ -41,8 +42,9 @@ print(count)
 HOLDER = """
 import signal, sys
 from sentinel_engine.collector.live import LiveSource
+from sentinel_engine.collector.loader import Loading
 from sentinel_engine.collector.preflight import Loader
-source = LiveSource.open(loader=Loader(sys.argv[1]), bulk_bytes=1 << 20)
+source = LiveSource.open(Loading(Loader(sys.argv[1]), bulk_bytes=1 << 20))
 print("ready", flush=True)
 signal.pause()
 """
@@ -67,7 +69,7 @@ def drain(source: LiveSource) -> list[Record]:
 
 
 def test_loss_is_counted_exactly_when_the_reader_stalls(loader: Loader) -> None:
-    source = LiveSource.open(loader=loader, bulk_bytes=16 * mmap.PAGESIZE)
+    source = LiveSource.open(Loading(loader, bulk_bytes=16 * mmap.PAGESIZE))
     output, _ = storm("20000", 0).communicate()
     assert int(output) == 20000
     records = drain(source)
@@ -86,7 +88,7 @@ def test_loss_is_counted_exactly_when_the_reader_stalls(loader: Loader) -> None:
 
 
 def test_a_storm_of_opens_is_read_without_loss_and_quiet_again_wakes(loader: Loader) -> None:
-    source = LiveSource.open(loader=loader)
+    source = LiveSource.open(Loading(loader))
     received: Counter[str] = Counter()
     child = storm("3s", max(os.sched_getaffinity(0)))
     while child.poll() is None:
@@ -117,7 +119,7 @@ def delay(source: LiveSource) -> float:
 
 
 def test_own_processes_and_masked_kinds_are_not_reported(loader: Loader) -> None:
-    source = LiveSource.open(loader=loader, mask=mask_of(["exec", "exit"]))
+    source = LiveSource.open(Loading(loader), mask=mask_of(["exec", "exit"]))
     subprocess.run(["cat", "/etc/hostname"], stdout=subprocess.DEVNULL, check=True)
     assert {"exec", "exit"} == {record.kind.name for record in drain(source)}
     assert source.filtered()["open"] > 0
@@ -135,7 +137,7 @@ def test_own_processes_and_masked_kinds_are_not_reported(loader: Loader) -> None
 def test_what_was_there_is_listed(loader: Loader) -> None:
     sleeper = subprocess.Popen(["sleep", "60"], cwd="/usr")
     try:
-        source = LiveSource.open(loader=loader, mask=0)
+        source = LiveSource.open(Loading(loader), mask=0)
         found = {process.pid: process for process in source.processes}
         source.close()
     finally:
@@ -150,7 +152,7 @@ def test_what_was_there_is_listed(loader: Loader) -> None:
 
 
 def test_close_may_be_called_twice_and_read_afterwards(loader: Loader) -> None:
-    source = LiveSource.open(loader=loader, mask=0)
+    source = LiveSource.open(Loading(loader), mask=0)
     source.close()
     source.close()
     assert source.read(0.0) == []
@@ -165,7 +167,7 @@ def test_nothing_stays_in_the_kernel_after_a_kill(loader: Loader) -> None:
     links = kernel_ids(holder.pid, "link_id")
     assert len(links) == 4
     assert programs
-    observer = LiveSource.open(loader=loader, bulk_bytes=1 << 20)
+    observer = LiveSource.open(Loading(loader, bulk_bytes=1 << 20))
     # The descriptors are the holder's alone: none went to a process that it started.
     assert not [pid for pid in children(holder.pid) if kernel_ids(pid, "prog_id")]
     holder.send_signal(signal.SIGKILL)
@@ -207,7 +209,7 @@ def test_a_bcc_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "__init__.py").write_text("\nclass BPF(object):\n    pass\nraise OSError('libbcc.so.0: not found')\n")
     monkeypatch.setenv("SENTINEL_BCC", str(tmp_path))
     with pytest.raises(CollectorError, match=r"BCC could not load .*libbcc.so.0: not found.*SENTINEL_DEBUG=1"):
-        LiveSource.open(loader=Loader.BCC)
+        LiveSource.open(Loading(Loader.BCC))
 
 
 def test_an_object_that_the_kernel_refuses_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,5 +221,5 @@ def test_an_object_that_the_kernel_refuses_is_one_sentence(tmp_path: Path, monke
         bad.write_bytes(content)
         monkeypatch.setattr(core, "object_path", lambda bad=bad: bad)
         with pytest.raises(CollectorError, match=rf"^libbpf could not load .*{reason}.*--loader bcc") as caught:
-            LiveSource.open(loader=Loader.CORE)
+            LiveSource.open(Loading(Loader.CORE))
         assert "\n" not in str(caught.value)

@@ -25,11 +25,11 @@ from sentinel_engine.collector.source import Source
 from sentinel_engine.describe import detail, event_dict
 from sentinel_engine.history import History
 from sentinel_engine.match.plain import Filter
-from sentinel_engine.processes import ProcessTable
+from sentinel_engine.processes import TABLE_KINDS, ProcessTable
 from sentinel_engine.recording import RecordingWriter
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.rules.registry import Registry
-from sentinel_engine.schema import KIND_BY_NUMBER, KINDS, Ring
+from sentinel_engine.schema import KINDS
 from sentinel_engine.session import Session, export_session
 from sentinel_engine.snapshot import Alert, RuleView, Snapshot, SourceView, Summary
 
@@ -245,7 +245,7 @@ class Pipeline:
                 future.set_result(result)
 
     def _handle(self, batch: Batch) -> None:
-        if KIND_BY_NUMBER[batch.data[4]].ring is Ring.LIFECYCLE:
+        if any(batch.counts[number] for number in TABLE_KINDS):
             self._processes.apply(batch)
         self._counts = [n + batch.counts[kind.number] for n, kind in zip(self._counts, KINDS, strict=True)]
         self._last_ns = max(self._last_ns, batch.at(len(batch) - 1).boot_ns)

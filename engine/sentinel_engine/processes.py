@@ -22,7 +22,9 @@ from sentinel_engine.snapshot import ProcessEntry
 TICK_NS: Final = 10_000_000
 _MAX_DEPTH: Final = 64
 _MAX_IMAGES: Final = 16
-_EXEC, _FORK, _EXIT = (KIND_BY_NAME[name].number for name in ("exec", "fork", "exit"))
+# Kinds that change the table.
+TABLE_KINDS: Final = tuple(KIND_BY_NAME[name].number for name in ("exec", "fork", "exit"))
+_EXEC, _FORK, _EXIT = TABLE_KINDS
 # boot_ns, then tgid, ppid, leader_start, uid and the first two arguments.
 _HEAD: Final = struct.Struct("<8xQ12xI4xIQI52x2Q")
 
@@ -88,7 +90,7 @@ class ProcessTable:
         return process
 
     def apply(self, batch: Batch) -> None:
-        """Take the exec, fork and exit records of this batch of the lifecycle ring."""
+        """Take the exec, fork and exit records of this batch."""
         data = batch.data
         for offset in batch.offsets:
             number = data[offset + 4]

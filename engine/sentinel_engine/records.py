@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -15,6 +16,8 @@ from sentinel_engine.schema import COMM_SIZE, HEADER_SIZE, KIND_BY_NUMBER, KIND_
 
 _HEADER: Final = struct.Struct("<IHBBQQIIIIQIIIIQIIq16s4Q4H")
 assert _HEADER.size == HEADER_SIZE
+_LENGTH: Final = struct.Struct("<I")
+_TIME: Final = struct.Struct("<Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +163,17 @@ def batch_of(records: list[bytes], base: int = 0) -> Batch:
         counts[record[4]] += 1
         at += len(record)
     return Batch(b"".join(records), offsets, base, counts)
+
+
+def in_time_order(batches: list[Batch]) -> Batch:
+    """One batch of the records of these consecutive ones, by their time.
+
+    It makes an object for each record: for the few of a quiet moment, which somebody reads one by one.
+    """
+    timed = [
+        (_TIME.unpack_from(batch.data, offset + 8)[0], batch.data, offset)
+        for batch in batches
+        for offset in batch.offsets
+    ]
+    timed.sort(key=itemgetter(0))
+    return batch_of([data[at : at + _LENGTH.unpack_from(data, at)[0]] for _, data, at in timed], batches[0].base)

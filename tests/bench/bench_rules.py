@@ -46,7 +46,7 @@ def rows() -> Iterator[dict[str, Any]]:
     yield from _many(bench, batch)
     yield _row("new instance after a trap", _rebuild(bench), "ms", 1)
     yield _row("small batch (8 events), per rule", _small(bench), "us")
-    yield _row("framer, ring to batch", _framer(batch), "ns/event", 150)
+    yield _row("framer, ring to batch", _framer(batch), "ns/event", 60)
     bench.sandbox.close()
 
 

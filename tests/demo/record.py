@@ -24,6 +24,7 @@ class Family:
     def __init__(self, root: int) -> None:
         self._root = root
         self._members = {root}
+        self._began = False
 
     def keep(self, batch: Batch) -> list[bytes]:
         """The records of the members, without those of the root, which is ours."""
@@ -33,7 +34,9 @@ class Family:
                 self._members.add(record.tgid)
             if record.kind.name == "fork" and record.tgid in self._members:
                 self._members.add(record.arg("child_pid"))
-            if record.tgid in self._members and record.tgid != self._root:
+            # What the stage was set up with is ours, not the attack's.
+            self._began |= b"/mnt/attack.sh" in record.string("argv")
+            if self._began and record.tgid in self._members and record.tgid != self._root:
                 kept.append(record.raw)
         return kept
 

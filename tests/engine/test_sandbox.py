@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import time
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -265,3 +268,21 @@ def test_few_bytes_that_are_slow_to_compile_are_ended_too(bench: Bench, monkeypa
     )
     with pytest.raises(RuleError, match="compiling took"):
         bench.load(abi0(f"(local {'i32 ' * 3000}) {loops} i32.const 0"))
+
+
+def test_all_of_it_runs_where_addresses_are_limited() -> None:
+    code = """if True:
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+        from sentinel_engine.collector.framer import Framer
+        from tests.engine.wasm_kit import Bench, abi0, opens
+        bench = Bench()
+        rules = [bench.load(abi0("i32.const 1")), bench.load(abi0("(i32.load (i32.const -4))"))]
+        batch = Framer().split(opens(b"/x").data)
+        print([(len(matches), len(failures)) for matches, failures in (bench.run(rule, batch) for rule in rules)])
+        bench.sandbox.close()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[(1, 0), (0, 1)]\n", "")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel_engine.records import batch_of, decode, encode
+from sentinel_engine.records import batch_of, decode, encode, in_time_order
 from sentinel_engine.schema import HEADER, HEADER_SIZE, KIND_BY_NAME, KINDS
 
 _SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "s64": 8, "char[16]": 16, "u64[4]": 32, "u16[4]": 8}
@@ -58,3 +58,14 @@ def test_a_damaged_field_is_refused(offset: int, layout: str, value: int) -> Non
     struct.pack_into(layout, raw, offset, value)
     with pytest.raises(ValueError, match="record"):
         decode(bytes(raw))
+
+
+def test_batches_of_a_quiet_moment_are_put_in_the_order_of_time() -> None:
+    kinds = KIND_BY_NAME["exec"], KIND_BY_NAME["open"]
+    lifecycle = batch_of([encode(kinds[0], boot_ns=at, strings=(b"/bin/x",)) for at in (1, 5)], 10)
+    bulk = batch_of([encode(kinds[1], boot_ns=at, strings=(b"/%d" % at,)) for at in (2, 3, 5, 9)], 12)
+    merged = in_time_order([lifecycle, bulk])
+    assert [record.boot_ns for record in merged] == [1, 2, 3, 5, 5, 9]
+    assert [record.seq for record in merged] == [10, 11, 12, 13, 14, 15]
+    assert [record.kind.name for record in merged] == ["exec", "open", "open", "exec", "open", "open"]
+    assert (merged.counts[kinds[0].number], merged.counts[kinds[1].number]) == (2, 4)

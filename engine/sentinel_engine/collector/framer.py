@@ -16,6 +16,7 @@ import wasmtime
 
 from sentinel_engine.records import Batch
 from sentinel_engine.schema import KIND_SLOTS, KINDS, Ring
+from sentinel_engine.wasm.compiler import host_configuration
 
 SPAN_BYTES: Final = 4 << 20
 _TOTALS: Final = 1024
@@ -28,7 +29,7 @@ class Framer:
     """One reader's framer. Not for two threads: it holds a Wasm store."""
 
     def __init__(self) -> None:
-        engine = wasmtime.Engine()
+        engine = wasmtime.Engine(host_configuration())
         self._store = wasmtime.Store(engine)
         text = Path(__file__).with_name("framer.wat").read_text("ascii")
         module = wasmtime.Module(engine, text)

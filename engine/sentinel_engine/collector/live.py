@@ -18,7 +18,7 @@ from sentinel_engine.collector.maps import Map, attach, possible_cpus
 from sentinel_engine.collector.ring import Ring
 from sentinel_engine.collector.source import BootProcess, CollectorError
 from sentinel_engine.collector.syscalls import CALLS, table
-from sentinel_engine.records import Batch, Clock
+from sentinel_engine.records import Batch, Clock, in_time_order
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KIND_BY_NUMBER, KIND_SLOTS
 from sentinel_engine.schema import Ring as RingId
 
@@ -34,6 +34,7 @@ _PATH: Final = "on_path"
 _BUSY_PER_SECOND: Final = 4000
 _WINDOW: Final = 0.05  # seconds over which a ring's rate is taken
 _TIMER: Final = 0.01  # seconds between looks at a busy ring
+_READABLE: Final = 256  # records of one look that are put in the order of their times
 
 
 class _Pace:
@@ -55,6 +56,13 @@ class _Pace:
         before, self.wake = self.wake, self._count / elapsed < limit
         self._count, self._since = 0, self._since + elapsed
         return self.wake is not before
+
+
+def _readable(batches: list[Batch]) -> list[Batch]:
+    """A quiet moment's records as they happened; a storm's ring by ring, since ordering those costs too much."""
+    if len(batches) > 1 and sum(map(len, batches)) <= _READABLE:
+        return [in_time_order(batches)]
+    return batches
 
 
 class LiveSource:
@@ -162,7 +170,7 @@ class LiveSource:
             changed = [pace.note(sum(map(len, batches))) for pace, batches in zip(self._paces, found, strict=True)]
             if any(changed):
                 self._write_config()
-            return [batch for batches in found for batch in batches]
+            return _readable([batch for batches in found for batch in batches])
 
     def _wait(self, timeout: float) -> None:
         poll = select.poll()

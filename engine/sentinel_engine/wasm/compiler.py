@@ -22,12 +22,21 @@ _WASM_STACK: Final = 256 << 10
 _SMALL_RESERVATION: Final = 32 << 20
 
 
-def configuration(*, multi_memory: bool) -> wasmtime.Config:
-    """Our settings. Rules are checked without multi-memory; only the driver has two."""
+def host_configuration() -> wasmtime.Config:
+    """What this host allows, for modules of our own."""
     config = wasmtime.Config()
+    config.parallel_compilation = False  # with it, a fork while compiling hangs the child
+    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        config.memory_reservation = _SMALL_RESERVATION
+        config.signals_based_traps = False
+    return config
+
+
+def configuration(*, multi_memory: bool) -> wasmtime.Config:
+    """The same for rules. They are checked without multi-memory; only the driver has two."""
+    config = host_configuration()
     config.epoch_interruption = True
     config.max_wasm_stack = _WASM_STACK
-    config.parallel_compilation = False  # with it, a fork while compiling hangs the child
     for feature in (
         "wasm_threads", "wasm_memory64", "wasm_tail_call", "wasm_relaxed_simd", "wasm_gc", "wasm_exceptions",
         "wasm_function_references", "wasm_component_model", "wasm_stack_switching", "wasm_custom_page_sizes",
@@ -35,9 +44,6 @@ def configuration(*, multi_memory: bool) -> wasmtime.Config:
     ):  # fmt: skip
         setattr(config, feature, False)
     config.wasm_multi_memory = multi_memory
-    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
-        config.memory_reservation = _SMALL_RESERVATION
-        config.signals_based_traps = False
     return config
 
 

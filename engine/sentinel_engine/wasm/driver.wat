@@ -63,27 +63,33 @@
         (if (global.get $path_only)
           (then
             ;; The first string, 48 bytes a turn; what lies behind it is still in the record or the arena. Invalid
-            ;; UTF-8 is replaced, since ABI 0 modules may take it for granted. In line, for a call costs as much.
+            ;; UTF-8 is replaced, since ABI 0 modules may take it for granted. In line, for a call costs as much; the
+            ;; first turn is outside the loop, whose head looks at the deadline.
             (local.set $n (i32.load16_u $a offset=136 (local.get $record)))
             (local.set $from (i32.add (local.get $record) (i32.const 144)))
             (local.set $to (global.get $input))
             (local.set $left (local.get $n))
             (local.set $seen (v128.const i64x2 0 0))
-            (block $copied
+            (local.set $one (v128.load $a (local.get $from)))
+            (local.set $two (v128.load $a offset=16 (local.get $from)))
+            (local.set $three (v128.load $a offset=32 (local.get $from)))
+            (v128.store $r (local.get $to) (local.get $one))
+            (v128.store $r offset=16 (local.get $to) (local.get $two))
+            (v128.store $r offset=32 (local.get $to) (local.get $three))
+            (if (i32.ge_u (local.get $left) (i32.const 48)) (then
               (loop $copy
+                (local.set $seen (v128.or
+                  (local.get $seen) (v128.or (local.get $one) (v128.or (local.get $two) (local.get $three)))))
+                (local.set $left (i32.sub (local.get $left) (i32.const 48)))
+                (local.set $from (i32.add (local.get $from) (i32.const 48)))
+                (local.set $to (i32.add (local.get $to) (i32.const 48)))
                 (local.set $one (v128.load $a (local.get $from)))
                 (local.set $two (v128.load $a offset=16 (local.get $from)))
                 (local.set $three (v128.load $a offset=32 (local.get $from)))
                 (v128.store $r (local.get $to) (local.get $one))
                 (v128.store $r offset=16 (local.get $to) (local.get $two))
                 (v128.store $r offset=32 (local.get $to) (local.get $three))
-                (br_if $copied (i32.lt_u (local.get $left) (i32.const 48)))
-                (local.set $seen (v128.or
-                  (local.get $seen) (v128.or (local.get $one) (v128.or (local.get $two) (local.get $three)))))
-                (local.set $left (i32.sub (local.get $left) (i32.const 48)))
-                (local.set $from (i32.add (local.get $from) (i32.const 48)))
-                (local.set $to (i32.add (local.get $to) (i32.const 48)))
-                (br $copy)))
+                (br_if $copy (i32.ge_u (local.get $left) (i32.const 48))))))
             ;; One bit for each byte above 0x7f; of the last turn only those of the string itself.
             (local.set $bits (i64.and
               (i64.or

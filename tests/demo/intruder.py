@@ -26,16 +26,21 @@ code = ctypes.create_string_buffer(struct.pack("<BBhiBBhi", 0xb7, 0, 0, 0, 0x95,
 name = ctypes.create_string_buffer(b"GPL")
 attributes = struct.pack("<IIQQ", 17, 2, ctypes.addressof(code), ctypes.addressof(name))
 ctypes.CDLL(None).syscall(321, 5, attributes, len(attributes))"""
+# No module at all: the kernel refuses it, and the attempt is what is seen.
+MODULE = """import ctypes
+image = bytes(4096)
+ctypes.CDLL(None).syscall(175, image, len(image), b"")"""
 
 SHELL = [
     ("id", 1),
-    ("cat /etc/shadow > /tmp/.s", 3),
-    ("cp /bin/sh /tmp/.sh; chmod 4755 /tmp/.sh", 3),
-    ("echo '* * * * * root /tmp/.kworker' > /etc/cron.d/update", 3),
-    (f"/usr/bin/python3 -S -c '{MEMFD}'", 3),
+    ("cat /etc/shadow > /tmp/.s", 4),
+    ("cp /bin/sh /tmp/.sh; chmod 4755 /tmp/.sh", 4),
+    ("echo '* * * * * root /tmp/.kworker' > /etc/cron.d/update", 4),
+    (f"/usr/bin/python3 -S -c '{MEMFD}'", 4),
     (f"/usr/bin/python3 -S -c '{INJECT}'", 4),
-    (f"/usr/bin/python3 -S -c '{ROOTKIT}'", 3),
-    ("rm /var/log/auth.log", 2),
+    (f"/usr/bin/python3 -S -c '{ROOTKIT}'", 4),
+    (f"/usr/bin/python3 -S -c '{MODULE}'", 4),
+    ("rm /var/log/auth.log", 4),
     ("exit", 1),
 ]
 

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 from sentinel_engine.collector.live import LiveSource
@@ -15,6 +14,7 @@ from sentinel_engine.recording import Header, RecordingWriter
 from sentinel_engine.records import Batch, batch_of
 
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C", "HOME": "/root", "HISTFILE": "/dev/null"}
+_ATTACK = b"sh\0/mnt/attack.sh\0"  # whole: unshare's own command line has the script's name in it, too
 _FILES = ("attack.sh", "app.py", "intruder.py")
 
 
@@ -35,7 +35,7 @@ class Family:
             if record.kind.name == "fork" and record.tgid in self._members:
                 self._members.add(record.arg("child_pid"))
             # What the stage was set up with is ours, not the attack's.
-            self._began |= b"/mnt/attack.sh" in record.string("argv")
+            self._began |= record.string("argv") == _ATTACK
             if self._began and record.tgid in self._members and record.tgid != self._root:
                 kept.append(record.raw)
         return kept
@@ -57,10 +57,8 @@ def main(output: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="stage") as folder:
         attack = _start(Path(folder))
         family = Family(attack.pid)
-        over = threading.Event()
-        threading.Thread(target=lambda: (attack.wait(), over.set()), daemon=True).start()
         while True:
-            ended = over.is_set()
+            ended = attack.poll() is not None
             batches = source.read(0.2)
             for batch in batches:
                 if kept := family.keep(batch):

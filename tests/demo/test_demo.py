@@ -54,7 +54,7 @@ def test_it_is_small_and_long_enough_to_watch() -> None:
         batches += source.read(0)
     source.close()
     first, last = batches[0].at(0).boot_ns, batches[-1].at(0).boot_ns
-    assert 30e9 < last - first < 90e9
+    assert 45e9 < last - first < 60e9
     assert DEMO.stat().st_size < 300_000
 
 
@@ -64,5 +64,13 @@ def test_nothing_of_the_machine_it_was_made_on_is_in_it() -> None:
     reader.close()
     assert (reader.header.hostname, reader.header.processes) == ("web-03", [])
     root = str(Path(__file__).parents[2]).encode()
-    for word in (root, b"pyenv", b"firecracker", b"/home/", b"/work", socket.gethostname().encode() + b"\0"):
+    for word in (
+        root,
+        b"pyenv",
+        b"firecracker",
+        b"/home/",
+        b"/work",
+        b"/tmp/stage",
+        socket.gethostname().encode() + b"\0",
+    ):
         assert word not in content, word

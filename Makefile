@@ -8,6 +8,9 @@ VENV ?= .venv
 PREFIX ?= /usr/local
 OPT ?= /opt/sentinel-tui
 ARGS ?=
+CLANG ?= clang
+MACHINES ?= x86_64
+BPF_OUT ?= bpf
 BIN := $(VENV)/bin
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -34,7 +37,7 @@ demo: $(VENV)/installed ## The console over a recorded attack; no root
 	@$(BIN)/sentinel-tui demo $(ARGS)
 
 test: $(VENV)/installed-dev ## Install what the tests need and run them all, those on the real kernel included
-	@$(call apt,python3-bpfcc tmux gcc libc6-dev rustc libstd-rust-dev-wasm32 lld)
+	@$(call apt,python3-bpfcc libbpf1 clang llvm tmux gcc libc6-dev rustc libstd-rust-dev-wasm32 lld)
 	$(AS_ROOT) $(if $(AS_ROOT),env CI=$(CI)) $(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
 
 check: $(VENV)/installed-dev ## Style, types and the import contract
@@ -49,6 +52,17 @@ bench: $(VENV)/installed-dev ## The figures of the README, as ratios measured in
 
 schema: $(VENV)/installed-dev ## Generate bpf/events.h, the Rust SDK's record.rs and the export schema
 	@$(BIN)/python -m sentinel_engine.schema_gen
+
+bpf: ## Compile the eBPF program ahead for $(MACHINES), so that a host needs no BCC
+	@$(call apt,clang llvm)
+	mkdir -p $(BPF_OUT)
+	for machine in $(MACHINES); do
+	  object=$(BPF_OUT)/sentinel.$$machine.bpf.o
+	  $(CLANG) -target bpf -mcpu=v2 -O2 -g -DCORE -DARCH_$$machine -Wall -Werror -fdebug-compilation-dir=. -c bpf/sentinel.bpf.c -o $$object
+	  llvm-strip -g $$object # DWARF goes, BTF stays
+	  llvm-objcopy -R .rel.BTF -R .rel.BTF.ext -R .llvm_addrsig $$object # for linkers, which nothing of this sees
+	done
+	$(CLANG) --version | head -n 1 >$(BPF_OUT)/TOOLCHAIN
 
 rules: $(VENV)/installed-dev ## Rebuild the built-in rules' modules from their Rust source
 	@$(BIN)/python -m sentinel_engine.rules.build
@@ -93,4 +107,4 @@ $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: help run demo test check bench schema rules lock install install-copy uninstall
+.PHONY: help run demo test check bench schema bpf rules lock install install-copy uninstall

@@ -3,9 +3,21 @@
 //
 // Typed raw tracepoints (tp_btf) only. sys_exit looks the call up in a table and tail-calls its kind's
 // handler; everything else is sched_process_{exec,fork,exit}. Kernel structs are reached through
-// OFF_<struct>__<member> byte offsets, which the loader takes from the running kernel's BTF.
+// OFF_<struct>__<member> byte offsets. Compiled ahead (CORE) they are relocations of core.h; compiled on the
+// host by BCC the loader takes them from the running kernel's BTF.
+#ifdef CORE
+#include "core.h"
+#else
 #define BPF_LICENSE Dual BSD/GPL
 #include <linux/types.h>
+#define REQUIRE(condition) _Static_assert(condition, "this kernel's structs are laid out in another way")
+#ifdef OFF_task_struct__loginuid
+#define HAS_LOGINUID 1
+#else
+#define HAS_LOGINUID 0
+#define OFF_task_struct__loginuid 0
+#endif
+#endif
 #include "events.h"
 
 #define __always_inline inline __attribute__((always_inline))
@@ -68,6 +80,8 @@ struct scratch {
 		struct event event;
 		u8 record[MAX_RECORD + MAX_PATH + NAME_SIZE];
 	};
+	u32 start;		       // of the path being built; in memory, where the verifier does not follow it
+	bool whole, loose;
 	u8 path[MAX_PATH + NAME_SIZE]; // a path being built, from its end
 };
 
@@ -91,24 +105,73 @@ BPF_RINGBUF_OUTPUT(bulk, BULK_PAGES);
 
 static void *(*current_task)(void) = (void *)158; // bpf_get_current_task_btf, newer than BCC's headers
 
+// ---- maps: BCC rewrites method calls, and refuses them in macros ---------------------------------
+
+#ifdef CORE
+static __always_inline void *first(void *map)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(map, &zero);
+}
+
+#define scratch_of_cpu() ((struct scratch *)first(&scratch))
+#define counters_of_cpu() ((struct counters *)first(&counters))
+#define current_config() ((struct config *)first(&config))
+#define call_of(number) ((struct call *)bpf_map_lookup_elem(&calls, &(u32){number}))
+#define run_handler(ctx, kind) bpf_tail_call(ctx, &handlers, kind)
+#define put_in_lifecycle(e, len, flags) bpf_ringbuf_output(&lifecycle, e, len, flags)
+#define put_in_bulk(e, len, flags) bpf_ringbuf_output(&bulk, e, len, flags)
+#else
+static __always_inline struct scratch *scratch_of_cpu(void)
+{
+	u32 zero = 0;
+	return scratch.lookup(&zero);
+}
+
+static __always_inline struct counters *counters_of_cpu(void)
+{
+	u32 zero = 0;
+	return counters.lookup(&zero);
+}
+
+static __always_inline struct config *current_config(void)
+{
+	u32 zero = 0;
+	return config.lookup(&zero);
+}
+
+static __always_inline struct call *call_of(u32 number)
+{
+	return calls.lookup(&number);
+}
+
+static __always_inline void run_handler(void *ctx, u32 kind)
+{
+	handlers.call(ctx, kind);
+}
+
+static __always_inline long put_in_lifecycle(struct event *e, u32 len, u64 flags)
+{
+	return lifecycle.ringbuf_output(e, len, flags);
+}
+
+static __always_inline long put_in_bulk(struct event *e, u32 len, u64 flags)
+{
+	return bulk.ringbuf_output(e, len, flags);
+}
+#endif
+
 #define barrier() asm volatile("" ::: "memory")
 
 // ---- one record: begin, strings, emit ----------------------------------------------------------
 
-static __always_inline struct scratch *scratch_of_cpu(void)
-{
-	int zero = 0;
-	return scratch.lookup(&zero);
-}
-
 static __always_inline bool wanted(u32 kind)
 {
-	int zero = 0;
-	struct config *cfg = config.lookup(&zero);
+	struct config *cfg = current_config();
 	if (!cfg)
 		return false;
 	if (!(cfg->mask >> (kind & 63) & 1)) {
-		struct counters *count = counters.lookup(&zero);
+		struct counters *count = counters_of_cpu();
 		if (count)
 			count->filtered[kind & (KIND_SLOTS - 1)]++;
 		return false;
@@ -153,11 +216,7 @@ static __always_inline void begin(struct scratch *s, u32 kind)
 	e->uid = uid_gid;
 	e->euid = GET(u32, cred, cred__euid);
 	e->gid = uid_gid >> 32;
-#ifdef OFF_task_struct__loginuid
-	e->loginuid = GET(u32, task, task_struct__loginuid);
-#else
-	e->loginuid = -1;
-#endif
+	e->loginuid = HAS_LOGINUID ? GET(u32, task, task_struct__loginuid) : -1;
 	e->cgroup = bpf_get_current_cgroup_id();
 	e->mntns = GET(u32, mnt_ns, mnt_namespace__ns__inum);
 	e->pidns = pid_namespace(task);
@@ -169,10 +228,9 @@ static __always_inline void begin(struct scratch *s, u32 kind)
 
 static __always_inline void emit(struct scratch *s)
 {
-	int zero = 0;
 	struct event *e = &s->event;
-	struct config *cfg = config.lookup(&zero);
-	struct counters *count = counters.lookup(&zero);
+	struct config *cfg = current_config();
+	struct counters *count = counters_of_cpu();
 	u32 end = s->end & RECORD_MASK;
 	u32 kind = e->kind & (KIND_SLOTS - 1);
 	u32 ring = BULK_KINDS >> kind & 1;
@@ -184,7 +242,7 @@ static __always_inline void emit(struct scratch *s)
 	e->flags = s->flags;
 	e->cpu_seq = ++count->seq[ring];
 	u64 flags = cfg->wake >> ring & 1 ? 0 : BPF_RB_NO_WAKEUP;
-	long failed = ring ? bulk.ringbuf_output(e, len, flags) : lifecycle.ringbuf_output(e, len, flags);
+	long failed = ring ? put_in_bulk(e, len, flags) : put_in_lifecycle(e, len, flags);
 	if (failed)
 		count->dropped[kind]++;
 	else
@@ -232,11 +290,6 @@ struct place {
 	void *mnt, *dentry; // as struct path
 };
 
-// Neighbours in memory that put_path reads at once.
-_Static_assert(OFF_mount__mnt_mountpoint == OFF_mount__mnt_parent + 8, "struct mount");
-_Static_assert(OFF_mount__mnt + OFF_vfsmount__mnt_root == OFF_mount__mnt_parent + 16, "struct mount");
-_Static_assert(OFF_dentry__d_name__name == OFF_dentry__d_parent + 16, "struct dentry");
-
 // The absolute path of a file as its mount namespace has it. No string that user space could change is read.
 // A file that is in no folder (a memfd) is "/" and its name. Returns whether it is such a one.
 static __always_inline bool put_path(struct scratch *s, u32 slot, struct place at)
@@ -249,15 +302,19 @@ static __always_inline bool put_path(struct scratch *s, u32 slot, struct place a
 		u64 hash_len;
 		void *name;
 	} d;
-	u32 start = MAX_PATH;
-	bool loose = false, whole = false;
+	s->start = MAX_PATH;
+	s->whole = s->loose = false;
+	// Neighbours in memory, read at once.
+	REQUIRE(OFF_mount__mnt_mountpoint == OFF_mount__mnt_parent + 8);
+	REQUIRE(OFF_mount__mnt + OFF_vfsmount__mnt_root == OFF_mount__mnt_parent + 16);
+	REQUIRE(OFF_dentry__d_name__name == OFF_dentry__d_parent + 16);
 	void *mount = at.mnt - OFF_mount__mnt;
 	if (!at.dentry || bpf_probe_read_kernel(&m, sizeof(m), mount + OFF_mount__mnt_parent))
 		return false;
 	for (int i = 0; i < COMPONENTS; i++) {
 		if (at.dentry == m.root) {
 			if (m.parent == mount) {
-				whole = true;
+				s->whole = true;
 				break;
 			}
 			at.dentry = m.mountpoint;
@@ -269,25 +326,30 @@ static __always_inline bool put_path(struct scratch *s, u32 slot, struct place a
 		if (bpf_probe_read_kernel(&d, sizeof(d), at.dentry + OFF_dentry__d_parent))
 			break;
 		u32 size = (d.hash_len >> 32) & (NAME_SIZE - 1);
+		u32 start = s->start;
 		if (start < size + 1)
 			break;
 		start = (start - size - 1) & (MAX_PATH - 1);
+		s->start = start;
 		s->path[start] = '/';
 		bpf_probe_read_kernel(s->path + start + 1, size, d.name);
 		if (d.parent == at.dentry) {
-			loose = whole = true;
+			s->loose = s->whole = true;
 			break;
 		}
 		at.dentry = d.parent;
 	}
-	if (!whole)
+	barrier();
+	u32 start = s->start;
+	if (!s->whole)
 		s->flags |= FLAG_TRUNCATED;
 	if (start == MAX_PATH) {
 		start--;
 		s->path[start] = '/';
 	}
-	put_bytes(s, slot, s->path + (start & (MAX_PATH - 1)), MAX_PATH - start);
-	return loose;
+	start &= MAX_PATH - 1;
+	put_bytes(s, slot, s->path + start, MAX_PATH - start);
+	return s->loose;
 }
 
 static __always_inline struct place place_of_file(void *file)
@@ -532,7 +594,7 @@ int tp_sys_exit(u64 *ctx)
 {
 	void *regs = (void *)ctx[0];
 	u32 number = call_number(regs);
-	struct call *call = calls.lookup(&number);
+	struct call *call = call_of(number);
 	if (!call || !(call->id[0] | call->id[1]))
 		return 0;
 	u32 compat = is_compat();
@@ -545,7 +607,7 @@ int tp_sys_exit(u64 *ctx)
 	s->ret = ctx[1];
 	s->flags = compat ? FLAG_COMPAT : 0;
 	read_arguments(s, regs, compat);
-	handlers.call(ctx, kind);
+	run_handler(ctx, kind);
 	return 0;
 }
 

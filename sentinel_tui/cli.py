@@ -3,50 +3,43 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
-from sentinel_engine import session as sessions
 from sentinel_engine.collector import preflight
-from sentinel_engine.collector.live import LiveSource
-from sentinel_engine.collector.recorded import RecordedSource
-from sentinel_engine.collector.source import Source
+from sentinel_engine.collector.loader import Loading
 from sentinel_engine.files import create_private
-from sentinel_engine.pipeline import Listener, Pipeline
-from sentinel_engine.recording import Header, RecordingWriter
-from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.registry import Registry
-from sentinel_engine.snapshot import Summary
-from sentinel_tui.command import BAD, HOST, INTERRUPTED, USAGE, Failure, common, echo_json, failing_plainly
+from sentinel_tui.command import BAD, HOST, INTERRUPTED, USAGE, Failure, common, echo_json, failing_plainly, live
 from sentinel_tui.config import Options, merge
-from sentinel_tui.rules_cli import rules
-from sentinel_tui.watch import Watch
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What ends a headless run, in seconds, and where its raw events go."""
+class _Commands(click.Group):
+    """Imports the commands over rules only when one is named: they take longer than all the rest."""
 
-    duration: float | None
-    record: Path | None
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "rules"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "rules":
+            return super().get_command(ctx, cmd_name)
+        from sentinel_tui.rules_cli import rules  # noqa: PLC0415 - see above
+
+        return rules
 
 
 @click.group(
+    cls=_Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Examples:  sudo sentinel-tui   |   sudo sentinel-tui watch --duration 10   |   sentinel-tui demo",
 )
-@click.version_option(version("sentinel-tui"), prog_name="sentinel-tui")
+@click.version_option(package_name="sentinel-tui", prog_name="sentinel-tui")
+@live
 @common
 @click.pass_context
 def cli(context: click.Context, /, **given: Any) -> None:
@@ -57,7 +50,11 @@ def cli(context: click.Context, /, **given: Any) -> None:
     with failing_plainly():
         context.obj = merge(given)
         if context.invoked_subcommand is None:
-            console(_live_source, context.obj)
+            _need_terminal()
+            loading = Loading(context.obj.loader)
+            from sentinel_tui.run import console  # noqa: PLC0415 - takes 0.1 s, while the kernel checks the programs
+
+            console(loading, context.obj)
 
 
 @cli.command(epilog="Example:  sentinel-tui demo")
@@ -66,7 +63,10 @@ def cli(context: click.Context, /, **given: Any) -> None:
 def demo(outer: Options, /, **given: Any) -> None:
     """Play a recorded attack in the console; no root needed."""
     with failing_plainly():
-        console(_demo_source, merge(given, outer))
+        _need_terminal()
+        from sentinel_tui.run import console, demo_source  # noqa: PLC0415 - as above
+
+        console(demo_source(), merge(given, outer))
 
 
 @cli.command(epilog="Example:  sudo sentinel-tui watch --duration 10 | jq 'select(.type == \"alert\") | .message'")
@@ -74,6 +74,7 @@ def demo(outer: Options, /, **given: Any) -> None:
 @click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="Stop after this many seconds.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write to this new file instead of stdout.")
 @click.option("--record", type=click.Path(path_type=Path), help="Also keep the raw events in this new file.")
+@live
 @common
 @click.pass_obj
 def watch(
@@ -84,7 +85,12 @@ def watch(
     An alert that repeats within ten seconds is printed again under the same id with its new count.
     """
     with failing_plainly(), _output(output) as stream:
-        headless(_live_source(), merge(given, outer), Watch(stream, events), Limits(duration, record))
+        options = merge(given, outer)
+        loading = Loading(options.loader)
+        from sentinel_tui.run import Limits, headless  # noqa: PLC0415 - as above
+        from sentinel_tui.watch import Watch  # noqa: PLC0415
+
+        headless(loading, options, Watch(stream, events), Limits(duration, record))
 
 
 @cli.command(epilog="Example:  sentinel-tui export 20261123T043148Z-812 -o case.json")
@@ -95,6 +101,8 @@ def watch(
 @click.pass_obj
 def export(outer: Options, /, session: str, *, output: Path | None, force: bool, **given: Any) -> None:
     """Write a session as one JSON document. SESSION is a folder or an id from `sentinel-tui sessions`."""
+    from sentinel_engine import session as sessions  # noqa: PLC0415 - as above
+
     with failing_plainly():
         folder = sessions.find_session(session, merge(given, outer).session_root())
         if output is None:
@@ -109,6 +117,8 @@ def export(outer: Options, /, session: str, *, output: Path | None, force: bool,
 @click.pass_obj
 def list_sessions(outer: Options, /, **given: Any) -> None:
     """List what was recorded here, oldest first."""
+    from sentinel_engine import session as sessions  # noqa: PLC0415 - as above
+
     with failing_plainly():
         root = merge(given, outer).session_root()
         for folder in sessions.list_sessions(root):
@@ -119,9 +129,10 @@ def list_sessions(outer: Options, /, **given: Any) -> None:
 
 @cli.command(epilog="Example:  sudo sentinel-tui doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-def doctor(*, as_json: bool) -> None:
+@live
+def doctor(*, as_json: bool, loader: str | None) -> None:
     """Say what this host can do, and the exact fix for what it cannot."""
-    checks = preflight.checks()
+    checks = preflight.checks(preflight.Loader(loader or preflight.Loader.AUTO))
     if as_json:
         echo_json(checks)
     else:
@@ -133,81 +144,9 @@ def doctor(*, as_json: bool) -> None:
         sys.exit(HOST)
 
 
-cli.add_command(rules)
-
-
-def console(open_source: Callable[[], Source], options: Options) -> None:
-    """Run the Textual app over this source until the user leaves, then say what the session was."""
+def _need_terminal() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Failure("the console needs a terminal; `sentinel-tui watch` prints JSON lines without one", USAGE)
-    from sentinel_tui.app import SentinelApp  # noqa: PLC0415 - Textual takes 0.3 s to import; other commands do without
-
-    with running(open_source(), options) as pipeline:
-        app = SentinelApp(pipeline)
-        app.run()
-        summary = pipeline.close()
-    with suppress(OSError):  # the terminal may be gone
-        click.echo(_farewell(summary, pipeline.snapshot().session))
-    if app.return_code:
-        raise Failure("the console ended on an error; SENTINEL_DEBUG=1 shows where", BAD)
-
-
-def headless(source: Source, options: Options, printer: Watch, limits: Limits) -> None:
-    """Print alerts until the duration is over, the source ends, a signal comes or nobody reads any more."""
-    caught: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _frame: caught.append(number))
-    recorder = _recorder(limits.record, source) if limits.record else None
-    with running(source, options, printer, recorder) as pipeline:
-        click.echo(f"watching {source.name}; ctrl+c ends; session: {pipeline.snapshot().session}", err=True)
-        deadline = time.monotonic() + (limits.duration or float("inf"))
-        while not (caught or printer.broken.is_set() or pipeline.finished()) and time.monotonic() < deadline:
-            # Signals end this wait at once only on the main thread's next bytecode: keep it short.
-            printer.broken.wait(0.05)
-        printer.end(pipeline.close())
-    if problem := pipeline.snapshot().source.problem:
-        raise Failure(problem, HOST)
-    if printer.error and not isinstance(printer.error, BrokenPipeError):
-        raise Failure(f"cannot write the output: {printer.error.strerror}", USAGE)
-    if signal.SIGINT in caught:
-        sys.exit(INTERRUPTED)
-
-
-@contextmanager
-def running(
-    source: Source, options: Options, listener: Listener | None = None, recorder: RecordingWriter | None = None
-) -> Iterator[Pipeline]:
-    """A started pipeline over this source; closed on the way out, whatever happened."""
-    try:
-        registry = Registry(options.rule_folders(), clock=source.clock)
-        registry.load()
-        host = sessions.host_facts(source.clock)
-        session = sessions.Session(options.session_root(), source.name, version("sentinel-tui"), host)
-    except BaseException:
-        source.close()
-        raise
-    pipeline = Pipeline(source, registry, session, listener, recorder)
-    pipeline.start()
-    try:
-        yield pipeline
-    finally:
-        pipeline.close()
-
-
-def _live_source() -> Source:
-    return LiveSource.open()
-
-
-def _demo_source() -> Source:
-    return RecordedSource(data_dir("rules") / "demo.rec", name="demo")
-
-
-def _recorder(path: Path, source: Source) -> RecordingWriter:
-    uname = os.uname()
-    try:
-        return RecordingWriter(path, Header(source.clock.offset_ns, uname.release, uname.nodename, source.processes))
-    except OSError as error:
-        raise Failure(f"cannot write {path}: {error.strerror}", USAGE) from error
 
 
 @contextmanager
@@ -221,14 +160,6 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
         raise Failure(f"cannot write {path}: {error.strerror}", USAGE) from error
     with stream:
         yield stream
-
-
-def _farewell(summary: Summary, session: str) -> str:
-    lost = sum(sum(kinds.values()) for stage, kinds in summary.lost.items() if stage != "history")
-    return (
-        f"{sum(summary.events.values())} events, {lost} lost, {sum(summary.alerts.values())} alerts "
-        f"in {summary.duration:.0f} s; session: {session}"
-    )
 
 
 def main() -> None:
@@ -251,6 +182,8 @@ def main() -> None:
 
 def _fail(sentence: str, code: int) -> None:
     if os.environ.get("SENTINEL_DEBUG") == "1":
+        import traceback  # noqa: PLC0415 - costs every start 10 ms
+
         traceback.print_exc()
     click.echo(f"sentinel-tui: {sentence}", err=True)
     sys.exit(code)

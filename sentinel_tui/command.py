@@ -10,10 +10,8 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from sentinel_engine.collector.preflight import Loader
 from sentinel_engine.collector.source import CollectorError
-from sentinel_engine.recording import RecordingError
-from sentinel_engine.rules.manifest import RulesFolderError
-from sentinel_engine.session import SessionError
 from sentinel_tui.config import ConfigError
 
 BAD, USAGE, HOST, INTERRUPTED = 1, 2, 3, 130
@@ -35,12 +33,21 @@ def failing_plainly() -> Iterator[None]:
     """Turn the engine's errors into failures with the exit code of their kind."""
     try:
         yield
-    except (RulesFolderError, SessionError, RecordingError, ConfigError) as error:
+    except ConfigError as error:
         raise Failure(str(error), USAGE) from error
     except CollectorError as error:
         raise Failure(f"{error}; {_DEMO_HINT}", HOST) from error
     except FileNotFoundError as error:
         raise Failure(str(error), HOST) from error
+    except Exception as error:
+        # Only now: whoever raised one of these has imported it, and nobody else should wait for it.
+        from sentinel_engine.recording import RecordingError  # noqa: PLC0415
+        from sentinel_engine.rules.manifest import RulesFolderError  # noqa: PLC0415
+        from sentinel_engine.session import SessionError  # noqa: PLC0415
+
+        if isinstance(error, RulesFolderError | SessionError | RecordingError):
+            raise Failure(str(error), USAGE) from error
+        raise
 
 
 def common(command: F) -> F:
@@ -55,6 +62,15 @@ def common(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def live(command: F) -> F:
+    """The option of every command that looks at the running kernel."""
+    names = click.Choice([loader.value for loader in Loader])
+    description = (
+        "How eBPF gets in: compiled ahead (core), by BCC, or the first that this host can (auto, the default)."
+    )
+    return click.option("--loader", type=names, help=description)(command)
 
 
 def echo_json(value: Any) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from sentinel_engine.collector.preflight import Loader
 from sentinel_engine.resources import data_dir
-from sentinel_engine.session import default_root
 
 
 class ConfigError(Exception):
@@ -29,6 +29,7 @@ class Options(msgspec.Struct, frozen=True):
     rules: tuple[Path, ...] = ()
     builtin_rules: bool = True
     session_dir: Path | None = None
+    loader: Loader = Loader.AUTO
 
     def rule_folders(self) -> list[tuple[Path, bool]]:
         """Each rule folder, and whether it is the built-in pack."""
@@ -37,7 +38,11 @@ class Options(msgspec.Struct, frozen=True):
 
     def session_root(self) -> Path:
         """The folder that sessions are kept in."""
-        return self.session_dir or default_root()
+        if self.session_dir:
+            return self.session_dir
+        from sentinel_engine.session import default_root  # noqa: PLC0415 - most of a command's start, else
+
+        return default_root()
 
 
 def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
@@ -52,11 +57,13 @@ def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
             base.rules + tuple(Path(rule).expanduser() for rule in file.rules),
             base.builtin_rules and file.builtin_rules,
             base.session_dir or (Path(file.session_dir).expanduser() if file.session_dir else None),
+            base.loader,
         )
     return Options(
         base.rules + tuple(given["rules"]),
         base.builtin_rules and not given["no_builtin_rules"],
         given["session_dir"] or base.session_dir,
+        Loader(given.get("loader") or base.loader),
     )
 
 

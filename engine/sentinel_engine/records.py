@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
@@ -24,6 +25,11 @@ class Clock:
     """Turns boot time into wall time: one offset for a whole session, so a replay gives the same times."""
 
     offset_ns: int  # CLOCK_REALTIME - CLOCK_BOOTTIME when the session began
+
+    @classmethod
+    def of_this_host(cls) -> Clock:
+        """The one of a session that begins now."""
+        return cls(time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
     def epoch_ns(self, boot_ns: int) -> int:
         """Nanoseconds since the Unix epoch of this boot time."""

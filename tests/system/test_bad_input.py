@@ -36,15 +36,37 @@ def test_without_btf(run: Run) -> None:
 
 @pytest.mark.kernel
 def test_without_bcc(run: Run) -> None:
-    result = run("watch", under=in_mounts("mount -t tmpfs none /usr/lib/python3/dist-packages/bcc"))
+    result = run("watch", "--loader", "bcc", under=in_mounts("mount -t tmpfs none /usr/lib/python3/dist-packages/bcc"))
     _one_sentence(result, HOST, "apt install python3-bpfcc")
 
 
 @pytest.mark.kernel
 def test_with_another_bcc(run: Run, tmp_path: Path) -> None:
     (tmp_path / "__init__.py").write_text("name = 'a package of the same name'\n")
-    result = run("watch", under=in_mounts(f"mount --bind {tmp_path} /usr/lib/python3/dist-packages/bcc"))
+    result = run(
+        "watch", "--loader", "bcc", under=in_mounts(f"mount --bind {tmp_path} /usr/lib/python3/dist-packages/bcc")
+    )
     _one_sentence(result, HOST, "apt install python3-bpfcc", "unrelated")
+
+
+@pytest.mark.kernel
+def test_a_host_without_bcc_needs_none(run: Run, tmp_path: Path) -> None:
+    without = in_mounts("mount -t tmpfs none /usr/lib/python3/dist-packages/bcc")
+    result = run("watch", "--duration", "0.2", "--session-dir", tmp_path, under=without)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout.splitlines()[-1])["type"] == "summary"
+    checks = json.loads(run("doctor", "--json", under=without).stdout)
+    assert [check["detail"].partition(":")[0] for check in checks if check["check"] == "loader"] == ["core"]
+
+
+@pytest.mark.kernel
+def test_without_libbpf(run: Run) -> None:
+    # Hides the library from the dynamic linker, under every name that it has.
+    library = next(Path("/usr/lib").glob("*-linux-gnu/libbpf.so.1")).resolve()
+    without = in_mounts(f"mount --bind /dev/null {library}")
+    _one_sentence(run("watch", "--loader", "core", under=without), HOST, "apt install libbpf1", "sentinel-tui demo")
+    checks = json.loads(run("doctor", "--json", under=without).stdout)
+    assert [check["detail"].partition(":")[0] for check in checks if check["check"] == "loader"] == ["bcc"]
 
 
 @pytest.mark.kernel

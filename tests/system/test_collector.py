@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from sentinel_engine.collector import core
 from sentinel_engine.collector.live import LiveSource
+from sentinel_engine.collector.loader import Loading
+from sentinel_engine.collector.preflight import Loader
 from sentinel_engine.collector.source import CollectorError
 from sentinel_engine.records import Record
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KINDS, Ring, mask_of
@@ -37,12 +40,19 @@ while (time.monotonic() < end) if end else (count < int(amount)):
 print(count)
 """
 HOLDER = """
-import signal
+import signal, sys
 from sentinel_engine.collector.live import LiveSource
-source = LiveSource.open(bulk_bytes=1 << 20)
+from sentinel_engine.collector.loader import Loading
+from sentinel_engine.collector.preflight import Loader
+source = LiveSource.open(Loading(Loader(sys.argv[1]), bulk_bytes=1 << 20))
 print("ready", flush=True)
 signal.pause()
 """
+
+
+@pytest.fixture(params=[Loader.CORE, Loader.BCC])
+def loader(request: pytest.FixtureRequest) -> Loader:
+    return Loader(request.param)
 
 
 def storm(amount: str, cpu: int) -> subprocess.Popen[bytes]:
@@ -58,8 +68,8 @@ def drain(source: LiveSource) -> list[Record]:
     return records
 
 
-def test_loss_is_counted_exactly_when_the_reader_stalls() -> None:
-    source = LiveSource.open(bulk_bytes=16 * mmap.PAGESIZE)
+def test_loss_is_counted_exactly_when_the_reader_stalls(loader: Loader) -> None:
+    source = LiveSource.open(Loading(loader, bulk_bytes=16 * mmap.PAGESIZE))
     output, _ = storm("20000", 0).communicate()
     assert int(output) == 20000
     records = drain(source)
@@ -77,8 +87,8 @@ def test_loss_is_counted_exactly_when_the_reader_stalls() -> None:
     source.close()
 
 
-def test_a_storm_of_opens_is_read_without_loss_and_quiet_again_wakes() -> None:
-    source = LiveSource.open()
+def test_a_storm_of_opens_is_read_without_loss_and_quiet_again_wakes(loader: Loader) -> None:
+    source = LiveSource.open(Loading(loader))
     received: Counter[str] = Counter()
     child = storm("3s", max(os.sched_getaffinity(0)))
     while child.poll() is None:
@@ -108,8 +118,8 @@ def delay(source: LiveSource) -> float:
     raise AssertionError("the open never came")
 
 
-def test_own_processes_and_masked_kinds_are_not_reported() -> None:
-    source = LiveSource.open(mask=mask_of(["exec", "exit"]))
+def test_own_processes_and_masked_kinds_are_not_reported(loader: Loader) -> None:
+    source = LiveSource.open(Loading(loader), mask=mask_of(["exec", "exit"]))
     subprocess.run(["cat", "/etc/hostname"], stdout=subprocess.DEVNULL, check=True)
     assert {"exec", "exit"} == {record.kind.name for record in drain(source)}
     assert source.filtered()["open"] > 0
@@ -124,10 +134,10 @@ def test_own_processes_and_masked_kinds_are_not_reported() -> None:
     source.close()
 
 
-def test_what_was_there_is_listed() -> None:
+def test_what_was_there_is_listed(loader: Loader) -> None:
     sleeper = subprocess.Popen(["sleep", "60"], cwd="/usr")
     try:
-        source = LiveSource.open(mask=0)
+        source = LiveSource.open(Loading(loader), mask=0)
         found = {process.pid: process for process in source.processes}
         source.close()
     finally:
@@ -141,23 +151,23 @@ def test_what_was_there_is_listed() -> None:
     assert found[2].argv == ()
 
 
-def test_close_may_be_called_twice_and_read_afterwards() -> None:
-    source = LiveSource.open(mask=0)
+def test_close_may_be_called_twice_and_read_afterwards(loader: Loader) -> None:
+    source = LiveSource.open(Loading(loader), mask=0)
     source.close()
     source.close()
     assert source.read(0.0) == []
     assert source.lost() == {}
 
 
-def test_nothing_stays_in_the_kernel_after_a_kill() -> None:
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE)
+def test_nothing_stays_in_the_kernel_after_a_kill(loader: Loader) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, loader], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"ready\n"
     programs = kernel_ids(holder.pid, "prog_id") | kernel_ids(holder.pid, "map_id")
     links = kernel_ids(holder.pid, "link_id")
     assert len(links) == 4
     assert programs
-    observer = LiveSource.open(bulk_bytes=1 << 20)
+    observer = LiveSource.open(Loading(loader, bulk_bytes=1 << 20))
     # The descriptors are the holder's alone: none went to a process that it started.
     assert not [pid for pid in children(holder.pid) if kernel_ids(pid, "prog_id")]
     holder.send_signal(signal.SIGKILL)
@@ -199,4 +209,17 @@ def test_a_bcc_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "__init__.py").write_text("\nclass BPF(object):\n    pass\nraise OSError('libbcc.so.0: not found')\n")
     monkeypatch.setenv("SENTINEL_BCC", str(tmp_path))
     with pytest.raises(CollectorError, match=r"BCC could not load .*libbcc.so.0: not found.*SENTINEL_DEBUG=1"):
-        LiveSource.open()
+        LiveSource.open(Loading(Loader.BCC))
+
+
+def test_an_object_that_the_kernel_refuses_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = core.object_path().read_bytes()
+    unknown = whole.replace(b"start_boottime\0", b"start_teatime_\0")  # a member that this kernel has not
+    cut = whole[: len(whole) // 2]
+    for content, reason in ((cut, "format invalid"), (b"no ELF", "format invalid"), (unknown, "Invalid")):
+        bad = tmp_path / "bad.o"
+        bad.write_bytes(content)
+        monkeypatch.setattr(core, "object_path", lambda bad=bad: bad)
+        with pytest.raises(CollectorError, match=rf"^libbpf could not load .*{reason}.*--loader bcc") as caught:
+            LiveSource.open(Loading(Loader.CORE))
+        assert "\n" not in str(caught.value)

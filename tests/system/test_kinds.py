@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from sentinel_engine.collector.live import LiveSource
+from sentinel_engine.collector.loader import Loading
+from sentinel_engine.collector.preflight import Loader
 from sentinel_engine.records import Record
 from sentinel_engine.schema import EXE_DELETED, EXE_MEMFD, KINDS, RecordFlag
 
@@ -37,9 +39,9 @@ def call(name, *args):
 Cause = Callable[..., list[Record]]
 
 
-@pytest.fixture(scope="module")
-def source() -> Iterator[LiveSource]:
-    live = LiveSource.open()
+@pytest.fixture(scope="module", params=[Loader.CORE, Loader.BCC])
+def source(request: pytest.FixtureRequest) -> Iterator[LiveSource]:
+    live = LiveSource.open(Loading(request.param))
     yield live
     live.close()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_engine.collector import preflight
+from sentinel_engine.collector import core, preflight
+from sentinel_engine.collector.preflight import Loader
 
 UNPRIVILEGED = """
 import os
@@ -23,8 +24,8 @@ except source.CollectorError as error:
 """
 
 
-def named(name: str) -> preflight.Check:
-    return next(check for check in preflight.checks() if check.check == name)
+def loader_check(loader: Loader) -> preflight.Check:
+    return next(check for check in preflight.checks(loader) if check.check == "loader")
 
 
 def test_every_check_has_a_fix_exactly_when_it_fails() -> None:
@@ -35,15 +36,36 @@ def test_every_check_has_a_fix_exactly_when_it_fails() -> None:
 
 def test_no_bcc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTINEL_BCC", str(tmp_path / "none"))
-    check = named("bcc")
+    check = loader_check(Loader.BCC)
     assert check.sentence == f"BCC is not in {tmp_path}/none; install it with: apt install python3-bpfcc."
 
 
 def test_another_package_called_bcc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "__init__.py").write_text("def cc(): pass\n")
     monkeypatch.setenv("SENTINEL_BCC", str(tmp_path))
-    assert "another program of that name" in named("bcc").detail
-    assert "PyPI" in named("bcc").fix
+    assert "another program of that name" in loader_check(Loader.BCC).detail
+    assert "PyPI" in loader_check(Loader.BCC).fix
+
+
+def test_auto_takes_bcc_where_there_is_no_object_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "__init__.py").write_text("\nclass BPF(object): pass\n")
+    monkeypatch.setenv("SENTINEL_BCC", str(tmp_path))
+    monkeypatch.setattr(core, "object_path", lambda: tmp_path / "none.o")
+    assert preflight.choose(Loader.AUTO) is Loader.BCC
+    check = loader_check(Loader.AUTO)
+    assert (check.ok, check.detail) == (True, f"bcc: {tmp_path}, since there is no {tmp_path}/none.o")
+    monkeypatch.setenv("SENTINEL_BCC", str(tmp_path / "none"))
+    check = loader_check(Loader.AUTO)
+    assert not check.ok
+    assert "make bpf" in check.fix
+    assert "apt install python3-bpfcc" in check.fix
+
+
+def test_no_libbpf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(core, "LIBRARY", "libbpf.so.none")
+    monkeypatch.setattr(core, "object_path", lambda: Path(__file__))
+    assert preflight.choose(Loader.AUTO) is Loader.BCC
+    assert "apt install libbpf1" in loader_check(Loader.CORE).fix
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root")

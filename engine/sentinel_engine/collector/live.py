@@ -11,10 +11,9 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from sentinel_engine.collector import preflight
 from sentinel_engine.collector.bootstrap import boot_processes
 from sentinel_engine.collector.framer import Framer
-from sentinel_engine.collector.loader import TRACEPOINT_PREFIX, TRACEPOINTS, Loaded, load
+from sentinel_engine.collector.loader import TRACEPOINT_PREFIX, TRACEPOINTS, Loaded, Loading
 from sentinel_engine.collector.maps import Map, attach, possible_cpus
 from sentinel_engine.collector.ring import Ring
 from sentinel_engine.collector.source import BootProcess, CollectorError
@@ -73,25 +72,16 @@ class LiveSource:
     live = True
 
     @classmethod
-    def open(
-        cls,
-        *,
-        mask: int = ALL_KINDS,
-        own: Iterable[int] = (),
-        lifecycle_bytes: int = 4 << 20,
-        bulk_bytes: int = 16 << 20,
-    ) -> LiveSource:
+    def open(cls, loading: Loading | None = None, *, mask: int = ALL_KINDS, own: Iterable[int] = ()) -> LiveSource:
         """Load, attach, and list the processes that are there.
 
-        ``mask``: kinds to report. ``own``: up to 3 more process ids, beside this one, never reported. Ring sizes in
-        bytes, powers of two. Raises CollectorError with one sentence when this host cannot.
+        ``loading``: what was begun before; else everything is done here. ``mask``: kinds to report. ``own``: up to 3
+        more process ids, beside this one, never reported. Raises CollectorError, one sentence, when this host cannot.
         """
-        bad = next((check for check in preflight.checks() if not check.ok), None)
-        if bad:
-            raise CollectorError(bad.sentence)
-        loaded = load(lifecycle_bytes, bulk_bytes)
+        loading = loading or Loading()
+        loaded = loading.result()
         try:
-            source = cls(loaded, mask, [os.getpid(), *own], {"lifecycle": lifecycle_bytes, "bulk": bulk_bytes})
+            source = cls(loaded, mask, [os.getpid(), *own], loading.sizes, loading.clock)
         except OSError as error:
             loaded.close()
             raise CollectorError(f"the kernel's ring buffers cannot be mapped: {error.strerror}.") from error
@@ -102,7 +92,7 @@ class LiveSource:
             raise CollectorError(f"the kernel refused the collector ({error.strerror}); look at dmesg.") from error
         return source
 
-    def __init__(self, loaded: Loaded, mask: int, own: list[int], sizes: dict[str, int]) -> None:
+    def __init__(self, loaded: Loaded, mask: int, own: list[int], sizes: dict[str, int], clock: Clock) -> None:
         self._loaded = loaded
         self._lock = threading.Lock()  # close may come from another thread than read
         self._closed = False
@@ -115,7 +105,7 @@ class LiveSource:
         self._rings = tuple(Ring(loaded.maps[name], size, self._framer) for name, size in sizes.items())
         self._write_config()
         self._fill_tables()
-        self.clock = Clock(time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        self.clock = clock
         self._links: list[int] = []
         self.processes: list[BootProcess] = []
 

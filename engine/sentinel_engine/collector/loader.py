@@ -1,4 +1,7 @@
-"""Gets bpf/sentinel.bpf.c into the kernel: kernel offsets from BTF, BCC in a child process."""
+"""Gets bpf/sentinel.bpf.c into the kernel: compiled ahead, by libbpf, or here and now, by BCC.
+
+BCC works in a child process, with the kernel's offsets from its BTF.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,17 @@ import platform
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sentinel_engine.collector import core, preflight
 from sentinel_engine.collector.btf import Btf, BtfError, kernel_btf
 from sentinel_engine.collector.maps import NR_BPF
-from sentinel_engine.collector.preflight import bcc_folder
+from sentinel_engine.collector.preflight import Loader, bcc_folder
 from sentinel_engine.collector.source import CollectorError
+from sentinel_engine.records import Clock
 from sentinel_engine.resources import data_dir
 
 _CHILD: Final = Path(__file__).with_name("bcc_child.py")
@@ -61,25 +67,72 @@ class Loaded:
             os.close(fd)
 
 
-def load(lifecycle_bytes: int, bulk_bytes: int) -> Loaded:
-    """Compile and load; ring sizes in bytes, powers of two. Raises CollectorError."""
+class Loading:
+    """The programs on their way into the kernel, in a thread of their own, while the caller imports and loads the rest.
+
+    ``sizes``: bytes of each ring, powers of two. ``clock``: that of the session which begins here.
+    """
+
+    def __init__(
+        self, loader: Loader = Loader.AUTO, *, lifecycle_bytes: int = 4 << 20, bulk_bytes: int = 16 << 20
+    ) -> None:
+        self.clock = Clock.of_this_host()
+        self.sizes = {"lifecycle": lifecycle_bytes, "bulk": bulk_bytes}
+        self._outcome: Loaded | Exception = CollectorError("nothing was loaded")
+        self._thread = threading.Thread(target=self._run, args=(loader,), name="loader", daemon=True)
+        self._thread.start()
+
+    def result(self) -> Loaded:
+        """Wait for the end. Raises CollectorError with one sentence when this host cannot."""
+        self._thread.join()
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+    def _run(self, loader: Loader) -> None:
+        try:
+            self._outcome = _load(loader, self.sizes)
+        except Exception as error:  # noqa: BLE001 - handed to whoever asks for the result
+            self._outcome = error
+
+
+def _load(loader: Loader, sizes: dict[str, int]) -> Loaded:
+    bad = next((check for check in preflight.checks(loader) if not check.ok), None)
+    if bad:
+        raise CollectorError(bad.sentence)
+    if preflight.choose(loader) is Loader.BCC:
+        return _load_bcc(sizes)
+    try:
+        return Loaded(*core.load(sizes, {TRACEPOINT_PREFIX + name: name for name in TRACEPOINTS}))
+    except core.LibbpfError as error:
+        raise CollectorError(
+            f"libbpf could not load the eBPF program ({error}); "
+            f"try --loader bcc, and report what SENTINEL_DEBUG=1 says.{_detail(error.log)}"
+        ) from error
+
+
+def _detail(log: str) -> str:
+    """What a loader has printed, for whoever asks for it."""
+    return f"\n{log}" if os.environ.get("SENTINEL_DEBUG") == "1" else ""
+
+
+def _load_bcc(sizes: dict[str, int]) -> Loaded:
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-I", str(_CHILD), str(bcc_folder()), str(theirs.fileno())]
     with ours, theirs, subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         pass_fds=(theirs.fileno(),), text=True, errors="replace", cwd="/",
     ) as child:  # fmt: skip
-        _, complaints = child.communicate(_request(lifecycle_bytes, bulk_bytes))
+        _, complaints = child.communicate(_request(sizes))
         theirs.close()
         text, descriptors, _, _ = socket.recv_fds(ours, 65536, 253)
     for fd in descriptors:  # passed without close-on-exec; no program that we start may keep the probes alive
         os.set_inheritable(fd, False)
     answer = json.loads(text) if text else {"error": f"it ended with status {child.returncode}"}
     if "error" in answer:
-        detail = f"\n{complaints}" if os.environ.get("SENTINEL_DEBUG") == "1" else ""
         raise CollectorError(
             f"BCC could not load the eBPF program ({answer['error']}); "
-            f"run again with SENTINEL_DEBUG=1 and report what it says.{detail}"
+            f"run again with SENTINEL_DEBUG=1 and report what it says.{_detail(complaints)}"
         )
     count = len(_MAPS)
     return Loaded(
@@ -88,7 +141,7 @@ def load(lifecycle_bytes: int, bulk_bytes: int) -> Loaded:
     )
 
 
-def _request(lifecycle_bytes: int, bulk_bytes: int) -> str:
+def _request(sizes: dict[str, int]) -> str:
     """What the child is asked, as JSON."""
     try:
         btf = kernel_btf()
@@ -102,8 +155,7 @@ def _request(lifecycle_bytes: int, bulk_bytes: int) -> str:
         f"-I{bpf}",
         f"-DARCH_{machine}",
         f"-DPAGE_SIZE={mmap.PAGESIZE}",
-        f"-DLIFECYCLE_PAGES={lifecycle_bytes // mmap.PAGESIZE}",
-        f"-DBULK_PAGES={bulk_bytes // mmap.PAGESIZE}",
+        *(f"-D{name.upper()}_PAGES={size // mmap.PAGESIZE}" for name, size in sizes.items()),
     ]
     return json.dumps(
         {

@@ -1,4 +1,4 @@
-"""What this host can do, checked in a millisecond before BCC is imported, and the fix for what it cannot."""
+"""What this host can do, checked in a millisecond before anything is loaded, and the fix for what it cannot."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import mmap
 import os
 import platform
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from sentinel_engine.collector import core
 from sentinel_engine.collector.btf import VMLINUX
 from sentinel_engine.collector.maps import create_ring
 
@@ -20,6 +22,14 @@ _LOCKDOWN: Final = Path("/sys/kernel/security/lockdown")
 _HOST_PID_NAMESPACE: Final = "pid:[4026531836]"  # PROC_PID_INIT_INO, fixed in the kernel
 _OLDEST: Final = (5, 11)  # the ring buffer is from 5.8, a typed pointer to the current task from 5.11
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
+
+
+class Loader(StrEnum):
+    """How the programs get into the kernel: by libbpf, compiled ahead, or by BCC; AUTO is CORE where it can be."""
+
+    AUTO = "auto"
+    CORE = "core"
+    BCC = "bcc"
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -36,9 +46,16 @@ class Check(msgspec.Struct, frozen=True):
         return f"{self.detail}; {self.fix}."
 
 
-def checks() -> list[Check]:
+def checks(loader: Loader = Loader.AUTO) -> list[Check]:
     """All checks, most basic first: when several fail, the first is the one to act on."""
-    return [_architecture(), _kernel(), _privilege(), _lockdown(), _btf(), _bcc(), _pid_namespace()]
+    return [_architecture(), _kernel(), _privilege(), _lockdown(), _btf(), _loader(loader), _pid_namespace()]
+
+
+def choose(loader: Loader) -> Loader:
+    """The loader itself, or for AUTO the one that this host has all for."""
+    if loader is not Loader.AUTO:
+        return loader
+    return Loader.CORE if _core().ok else Loader.BCC
 
 
 def bcc_folder() -> Path:
@@ -102,12 +119,33 @@ def _btf() -> Check:
     )  # fmt: skip
 
 
+def _loader(loader: Loader) -> Check:
+    if loader is not Loader.AUTO:
+        return _core() if loader is Loader.CORE else _bcc()
+    if (ahead := _core()).ok:
+        return ahead
+    if (now := _bcc()).ok:
+        return Check("loader", True, f"{now.detail}, since {ahead.detail}")
+    return Check("loader", False, f"{ahead.detail}, and {now.detail}", f"{ahead.fix}, or {now.fix}")
+
+
+def _core() -> Check:
+    path = core.object_path()
+    if not path.is_file():
+        return Check("loader", False, f"there is no {path}", "build it with: make bpf")
+    try:
+        version = core.library().libbpf_version_string().decode()
+    except OSError:
+        return Check("loader", False, "the host has no libbpf 1.0 or later", "install it with: apt install libbpf1")
+    return Check("loader", True, f"core: {path} with libbpf {version.removeprefix('v')}; BCC is not needed")
+
+
 def _bcc() -> Check:
     package = bcc_folder() / "__init__.py"
     if not package.is_file():
-        return Check("bcc", False, f"BCC is not in {bcc_folder()}", "install it with: apt install python3-bpfcc")
+        return Check("loader", False, f"BCC is not in {bcc_folder()}", "install it with: apt install python3-bpfcc")
     return _judge(
-        "bcc", "\nclass BPF(" in package.read_text(errors="replace"), str(bcc_folder()),
+        "loader", "\nclass BPF(" in package.read_text(errors="replace"), f"bcc: {bcc_folder()}",
         f"the package bcc in {bcc_folder()} is another program of that name",
         "install the right one with: apt install python3-bpfcc (PyPI's bcc is unrelated)",
     )  # fmt: skip

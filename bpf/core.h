@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What sentinel.bpf.c is built on when it is compiled ahead (`make bpf`), where BCC would bring its own: types,
+// helpers, maps, and the kernel's structs. Of each struct only the members that are reached, in any order: a
+// member's offset is a CO-RE relocation, which libbpf fills in from the running kernel's BTF.
+#ifndef SENTINEL_CORE_H
+#define SENTINEL_CORE_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef int s32;
+typedef long long s64;
+#define bool _Bool
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+#define SEC(name) __attribute__((section(name), used))
+
+char _license[] SEC("license") = "Dual BSD/GPL";
+
+// ---- helpers, by their fixed numbers -----------------------------------------------------------
+
+#define BPF_RB_NO_WAKEUP 1
+
+static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static long (*bpf_tail_call)(void *ctx, void *map, u32 index) = (void *)12;
+static u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
+static u64 (*bpf_get_current_pid_tgid)(void) = (void *)14;
+static u64 (*bpf_get_current_uid_gid)(void) = (void *)15;
+static long (*bpf_get_current_comm)(void *to, u32 size) = (void *)16;
+static u64 (*bpf_get_current_cgroup_id)(void) = (void *)80;
+static long (*bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
+static long (*bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static long (*bpf_probe_read_user_str)(void *to, u32 size, const void *from) = (void *)114;
+static long (*bpf_probe_read_kernel_str)(void *to, u32 size, const void *from) = (void *)115;
+static u64 (*bpf_ktime_get_boot_ns)(void) = (void *)125;
+static long (*bpf_ringbuf_output)(void *ring, const void *from, u64 size, u64 flags) = (void *)130;
+
+// ---- maps, declared by BCC's names -------------------------------------------------------------
+
+enum map_type {
+	MAP_TYPE_ARRAY = 2,
+	MAP_TYPE_PROG_ARRAY = 3,
+	MAP_TYPE_PERCPU_ARRAY = 6,
+	MAP_TYPE_RINGBUF = 27,
+};
+
+#define MAP(map_type, map_name, value_type, slots)      \
+	struct {                                        \
+		int(*type)[map_type];                   \
+		int(*max_entries)[slots];               \
+		u32 *key;                               \
+		value_type *value;                      \
+	} map_name SEC(".maps")
+#define BPF_ARRAY(name, type, slots) MAP(MAP_TYPE_ARRAY, name, type, slots)
+#define BPF_PERCPU_ARRAY(name, type, slots) MAP(MAP_TYPE_PERCPU_ARRAY, name, type, slots)
+#define BPF_PROG_ARRAY(name, slots) MAP(MAP_TYPE_PROG_ARRAY, name, u32, slots)
+// Its size is set by the loader.
+#define BPF_RINGBUF_OUTPUT(name, pages)     \
+	struct {                            \
+		int(*type)[MAP_TYPE_RINGBUF]; \
+	} name SEC(".maps")
+
+// ---- the kernel's structs ----------------------------------------------------------------------
+
+typedef struct {
+	u32 val;
+} kernel_id; // kuid_t, kgid_t
+typedef struct {
+	int counter;
+} atomic;
+typedef struct {
+	u64 val;
+} kernel_caps;
+struct path {
+	void *mnt, *dentry;
+};
+struct ns_common {
+	u32 inum;
+};
+struct cred {
+	kernel_id euid;
+	kernel_caps cap_effective;
+};
+struct dentry {
+	void *d_parent;
+	struct qstr {
+		const u8 *name;
+	} d_name;
+};
+struct fdtable {
+	u32 max_fds;
+	void **fd;
+};
+struct file {
+	void *f_inode, *private_data;
+	struct path f_path;
+};
+struct files_struct {
+	void *fdt;
+};
+struct fs_struct {
+	struct path pwd;
+};
+struct inode {
+	u16 i_mode;
+	unsigned long i_ino;
+	u32 i_nlink;
+};
+struct linux_binprm {
+	int argc;
+};
+struct mm_struct {
+	unsigned long arg_start, arg_end;
+	void *exe_file;
+};
+struct mnt_namespace {
+	struct ns_common ns;
+};
+struct vfsmount {
+	void *mnt_root;
+};
+struct mount {
+	void *mnt_parent, *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+struct nsproxy {
+	void *mnt_ns;
+};
+struct upid {
+	int nr;
+	void *ns;
+};
+struct pid {
+	u32 level;
+	struct upid numbers[1];
+};
+struct pid_namespace {
+	struct ns_common ns;
+};
+struct signal_struct {
+	atomic live;
+	void *tty;
+};
+struct in6_addr {
+	u8 bytes[16];
+};
+struct sock_common {
+	u32 skc_daddr;
+	u16 skc_dport, skc_num, skc_family;
+	struct in6_addr skc_v6_daddr;
+};
+struct socket {
+	void *sk;
+};
+struct thread_info {
+	unsigned long flags;
+	u32 status;
+};
+struct task_struct {
+	struct thread_info thread_info;
+	void *cred, *files, *fs, *group_leader, *mm, *nsproxy, *real_parent, *signal, *thread_pid;
+	int exit_code, pid, tgid;
+	u64 start_boottime;
+	kernel_id loginuid;
+};
+struct tty_struct {
+	char name[64];
+};
+struct pt_regs {
+#ifdef ARCH_x86_64
+	unsigned long orig_ax, bx, cx, dx, si, di, r8, r10;
+#endif
+#ifdef ARCH_aarch64
+	u64 regs[31], orig_x0;
+	s32 syscallno;
+#endif
+};
+
+#define OFFSET(type, member) __builtin_preserve_field_info(((struct type *)0)->member, 0)
+// Whether it is there: not without CONFIG_AUDIT.
+#define HAS_LOGINUID __builtin_preserve_field_info(((struct task_struct *)0)->loginuid, 2)
+
+// What must hold of the offsets: the verifier leaves out a branch that these constants close, and knows no such call.
+static void (*refuse_to_load)(void) = (void *)0xbad;
+#define REQUIRE(condition)                \
+	do {                              \
+		if (!(condition))         \
+			refuse_to_load(); \
+	} while (0)
+
+// Each function that is not static is a program; the loader tells those of other tracepoints theirs.
+#pragma clang section text = "tp_btf/sys_exit"
+
+#define OFF_cred__cap_effective OFFSET(cred, cap_effective)
+#define OFF_cred__euid OFFSET(cred, euid)
+#define OFF_dentry__d_name__name OFFSET(dentry, d_name.name)
+#define OFF_dentry__d_parent OFFSET(dentry, d_parent)
+#define OFF_fdtable__fd OFFSET(fdtable, fd)
+#define OFF_fdtable__max_fds OFFSET(fdtable, max_fds)
+#define OFF_file__f_inode OFFSET(file, f_inode)
+#define OFF_file__f_path OFFSET(file, f_path)
+#define OFF_file__private_data OFFSET(file, private_data)
+#define OFF_files_struct__fdt OFFSET(files_struct, fdt)
+#define OFF_fs_struct__pwd OFFSET(fs_struct, pwd)
+#define OFF_inode__i_ino OFFSET(inode, i_ino)
+#define OFF_inode__i_mode OFFSET(inode, i_mode)
+#define OFF_inode__i_nlink OFFSET(inode, i_nlink)
+#define OFF_linux_binprm__argc OFFSET(linux_binprm, argc)
+#define OFF_mm_struct__arg_end OFFSET(mm_struct, arg_end)
+#define OFF_mm_struct__arg_start OFFSET(mm_struct, arg_start)
+#define OFF_mm_struct__exe_file OFFSET(mm_struct, exe_file)
+#define OFF_mnt_namespace__ns__inum OFFSET(mnt_namespace, ns.inum)
+#define OFF_mount__mnt OFFSET(mount, mnt)
+#define OFF_mount__mnt_mountpoint OFFSET(mount, mnt_mountpoint)
+#define OFF_mount__mnt_parent OFFSET(mount, mnt_parent)
+#define OFF_nsproxy__mnt_ns OFFSET(nsproxy, mnt_ns)
+#define OFF_pid__level OFFSET(pid, level)
+#define OFF_pid__numbers OFFSET(pid, numbers)
+#define OFF_pid_namespace__ns__inum OFFSET(pid_namespace, ns.inum)
+#define OFF_signal_struct__live OFFSET(signal_struct, live)
+#define OFF_signal_struct__tty OFFSET(signal_struct, tty)
+#define OFF_sock_common__skc_daddr OFFSET(sock_common, skc_daddr)
+#define OFF_sock_common__skc_dport OFFSET(sock_common, skc_dport)
+#define OFF_sock_common__skc_family OFFSET(sock_common, skc_family)
+#define OFF_sock_common__skc_num OFFSET(sock_common, skc_num)
+#define OFF_sock_common__skc_v6_daddr OFFSET(sock_common, skc_v6_daddr)
+#define OFF_socket__sk OFFSET(socket, sk)
+#define OFF_task_struct__cred OFFSET(task_struct, cred)
+#define OFF_task_struct__exit_code OFFSET(task_struct, exit_code)
+#define OFF_task_struct__files OFFSET(task_struct, files)
+#define OFF_task_struct__fs OFFSET(task_struct, fs)
+#define OFF_task_struct__group_leader OFFSET(task_struct, group_leader)
+#define OFF_task_struct__loginuid OFFSET(task_struct, loginuid)
+#define OFF_task_struct__mm OFFSET(task_struct, mm)
+#define OFF_task_struct__nsproxy OFFSET(task_struct, nsproxy)
+#define OFF_task_struct__pid OFFSET(task_struct, pid)
+#define OFF_task_struct__real_parent OFFSET(task_struct, real_parent)
+#define OFF_task_struct__signal OFFSET(task_struct, signal)
+#define OFF_task_struct__start_boottime OFFSET(task_struct, start_boottime)
+#define OFF_task_struct__tgid OFFSET(task_struct, tgid)
+#define OFF_task_struct__thread_pid OFFSET(task_struct, thread_pid)
+#define OFF_tty_struct__name OFFSET(tty_struct, name)
+#define OFF_upid__ns OFFSET(upid, ns)
+#define OFF_vfsmount__mnt_root OFFSET(vfsmount, mnt_root)
+#define OFF_task_struct__thread_info__status OFFSET(task_struct, thread_info.status)
+#define OFF_pt_regs__orig_ax OFFSET(pt_regs, orig_ax)
+#define OFF_pt_regs__bx OFFSET(pt_regs, bx)
+#define OFF_pt_regs__cx OFFSET(pt_regs, cx)
+#define OFF_pt_regs__dx OFFSET(pt_regs, dx)
+#define OFF_pt_regs__si OFFSET(pt_regs, si)
+#define OFF_pt_regs__di OFFSET(pt_regs, di)
+#define OFF_pt_regs__r8 OFFSET(pt_regs, r8)
+#define OFF_pt_regs__r10 OFFSET(pt_regs, r10)
+#define OFF_task_struct__thread_info__flags OFFSET(task_struct, thread_info.flags)
+#define OFF_pt_regs__syscallno OFFSET(pt_regs, syscallno)
+#define OFF_pt_regs__orig_x0 OFFSET(pt_regs, orig_x0)
+#define OFF_pt_regs__regs OFFSET(pt_regs, regs)
+#define SIZE_upid __builtin_preserve_type_info(*(struct upid *)0, 1)
+
+
+#endif

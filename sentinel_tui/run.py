@@ -1,0 +1,116 @@
+"""Runs the console, or watch without one. Imported late: it takes longer than anything before it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from sentinel_engine import session as sessions
+from sentinel_engine.collector.live import LiveSource
+from sentinel_engine.collector.loader import Loading
+from sentinel_engine.collector.recorded import RecordedSource
+from sentinel_engine.collector.source import Source
+from sentinel_engine.pipeline import Listener, Pipeline
+from sentinel_engine.recording import Header, RecordingWriter
+from sentinel_engine.resources import data_dir
+from sentinel_engine.rules.registry import Registry
+from sentinel_engine.snapshot import Summary
+from sentinel_tui.command import BAD, HOST, INTERRUPTED, USAGE, Failure
+from sentinel_tui.config import Options
+from sentinel_tui.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What ends a headless run, in seconds, and where its raw events go."""
+
+    duration: float | None
+    record: Path | None
+
+
+def demo_source() -> Source:
+    """The bundled recording of an attack."""
+    return RecordedSource(data_dir("rules") / "demo.rec", name="demo")
+
+
+def console(loading: Loading | Source, options: Options) -> None:
+    """Run the Textual app over this source until the user leaves, then say what the session was."""
+    from sentinel_tui.app import SentinelApp  # noqa: PLC0415 - Textual takes 0.3 s to import; other commands do without
+
+    with running(loading, options) as pipeline:
+        app = SentinelApp(pipeline)
+        app.run()
+        summary = pipeline.close()
+    with suppress(OSError):  # the terminal may be gone
+        click.echo(_farewell(summary, pipeline.snapshot().session))
+    if app.return_code:
+        raise Failure("the console ended on an error; SENTINEL_DEBUG=1 shows where", BAD)
+
+
+def headless(loading: Loading | Source, options: Options, printer: Watch, limits: Limits) -> None:
+    """Print alerts until the duration is over, the source ends, a signal comes or nobody reads any more."""
+    caught: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: caught.append(number))
+    with running(loading, options, printer, limits.record) as pipeline:
+        view = pipeline.snapshot()
+        click.echo(f"watching {view.source.name}; ctrl+c ends; session: {view.session}", err=True)
+        deadline = time.monotonic() + (limits.duration or float("inf"))
+        while not (caught or printer.broken.is_set() or pipeline.finished()) and time.monotonic() < deadline:
+            # Signals end this wait at once only on the main thread's next bytecode: keep it short.
+            printer.broken.wait(0.05)
+        printer.end(pipeline.close())
+    if problem := pipeline.snapshot().source.problem:
+        raise Failure(problem, HOST)
+    if printer.error and not isinstance(printer.error, BrokenPipeError):
+        raise Failure(f"cannot write the output: {printer.error.strerror}", USAGE)
+    if signal.SIGINT in caught:
+        sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def running(
+    loading: Loading | Source, options: Options, listener: Listener | None = None, record: Path | None = None
+) -> Iterator[Pipeline]:
+    """A started pipeline over this source; closed on the way out, whatever happened."""
+    registry = Registry(options.rule_folders(), clock=loading.clock)
+    registry.load()  # while the kernel checks the programs
+    source = LiveSource.open(loading) if isinstance(loading, Loading) else loading
+    try:
+        recorder = _recorder(record, source) if record else None
+        host = sessions.host_facts(source.clock)
+        session = sessions.Session(options.session_root(), source.name, version("sentinel-tui"), host)
+    except BaseException:
+        source.close()
+        raise
+    pipeline = Pipeline(source, registry, session, listener, recorder)
+    pipeline.start()
+    try:
+        yield pipeline
+    finally:
+        pipeline.close()
+
+
+def _recorder(path: Path, source: Source) -> RecordingWriter:
+    uname = os.uname()
+    try:
+        return RecordingWriter(path, Header(source.clock.offset_ns, uname.release, uname.nodename, source.processes))
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror}", USAGE) from error
+
+
+def _farewell(summary: Summary, session: str) -> str:
+    lost = sum(sum(kinds.values()) for stage, kinds in summary.lost.items() if stage != "history")
+    return (
+        f"{sum(summary.events.values())} events, {lost} lost, {sum(summary.alerts.values())} alerts "
+        f"in {summary.duration:.0f} s; session: {session}"
+    )

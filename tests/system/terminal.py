@@ -16,7 +16,8 @@ class Terminal:
     def __init__(self, folder: Path, command: list[str], width: int = 120, height: int = 40) -> None:
         self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
         self.exit_code = folder / "exit-code"
-        line = f"{shlex.join(command)} 2>{folder / 'stderr'}; echo $? >{self.exit_code}; exec sleep 30"
+        self._stderr = folder / "stderr"
+        line = f"{shlex.join(command)} 2>{self._stderr}; echo $? >{self.exit_code}; exec sleep 30"
         environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
         subprocess.run(
             [*self._tmux, "-u", "new-session", "-d", "-x", str(width), "-y", str(height), line],
@@ -42,13 +43,15 @@ class Terminal:
         return subprocess.run(show, check=True, capture_output=True, text=True).stdout.strip()
 
     def until(self, what: str, seen: Callable[[str], bool], seconds: float = 20) -> str:
-        """The first screen for which ``seen`` holds. Fails with the last screen when the time is over."""
+        """The first screen for which ``seen`` holds. Fails with the last screen and stderr when the time is over."""
         deadline = time.monotonic() + seconds
         while True:
             screen = self.screen()
             if seen(screen):
                 return screen
-            assert time.monotonic() < deadline, f"not seen within {seconds} s: {what}\n{screen}"
+            assert time.monotonic() < deadline, (
+                f"not seen within {seconds} s: {what}\n{screen}{self._stderr.read_text()}"
+            )
             time.sleep(0.05)  # between two looks at a terminal there is no event to wait for
 
     def until_text(self, text: str, seconds: float = 20) -> str:

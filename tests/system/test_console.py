@@ -155,7 +155,7 @@ def test_an_edited_rule_is_reloaded_while_it_runs(start: Callable[..., Console],
 
     (console.rules / "mine.wat").write_text("(module (func")
     terminal.type("r")
-    terminal.until("the refusal", lambda screen: "refused" in screen)
+    terminal.until("why it is refused", lambda screen: "refused" in screen and "not a WebAssembly module" in screen)
     last = _cat(tmp_path / "needle-b")
     terminal.until_text(f"◀ alert {last}")  # the old one goes on
 

@@ -15,7 +15,7 @@ from tests.system.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 DATA = ("bpf", "rules", "themes")
-DATA_SUFFIXES = {".c", ".h", ".rec", ".rs", ".wasm", ".yaml"}
+DATA_SUFFIXES = {".c", ".h", ".o", ".rec", ".rs", ".wasm", ".yaml"}
 
 
 @pytest.fixture(scope="module")

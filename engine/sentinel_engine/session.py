@@ -108,6 +108,7 @@ class Session:
         self.id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{rest // 1_000_000:03d}Z-{os.getpid()}"
         self.path = root / self.id
         self.lost = 0
+        self._torn = False
         self._encoder = msgspec.json.Encoder()
         try:
             private_folder(root)
@@ -124,12 +125,15 @@ class Session:
 
     def write(self, entry: JournalLine) -> bool:
         """Append this entry; False, and counted, when the disk does not take it."""
+        # After a line that went only half to a full disk, the next one must not become its other half.
+        line = b"\n" * self._torn + self._line(entry)
         try:
-            self._file.write(self._line(entry))
+            written = self._file.write(line)
         except OSError:
-            self.lost += 1
-            return False
-        return True
+            written = 0
+        self._torn = 0 < written < len(line) or (self._torn and not written)
+        self.lost += written < len(line)
+        return written == len(line)
 
     def act(self, action: str, target: str = "", detail: str = "") -> None:
         """Append what the operator did."""
@@ -144,8 +148,8 @@ class Session:
 def read_session(path: Path) -> ExportDocument:
     """The export document of a session folder.
 
-    Raises SessionError when it is no session; a line that was cut short at the end is left out and the
-    document says that it is not complete.
+    Raises SessionError when it is no session; a line that was cut short, at the end or by a full disk, is left
+    out and the document says that it is not complete.
     """
     try:
         lines = (path / JOURNAL).read_bytes().split(b"\n")
@@ -156,12 +160,13 @@ def read_session(path: Path) -> ExportDocument:
     alerts: dict[str, Alert] = {}
     actions: list[Action] = []
     summary: Summary | None = None
-    complete = False
-    for number, line in enumerate(lines[:-1], 1):
+    ended, whole = False, not lines[-1]
+    for line in lines[:-1]:
         try:
             entry = decoder.decode(line)
-        except msgspec.MsgspecError as error:
-            raise SessionError(f"{path / JOURNAL} is damaged at line {number}: {error}") from error
+        except msgspec.MsgspecError:
+            whole = False
+            continue
         match entry:
             case SessionFacts():
                 facts = entry
@@ -172,13 +177,13 @@ def read_session(path: Path) -> ExportDocument:
             case Summary():
                 summary = entry
             case Ended():
-                complete = True
+                ended = True
     if facts is None:
         raise SessionError(f"{path} holds no session")
     rules = summary.rules if summary else ()
     return ExportDocument(
         SCHEMA_VERSION, facts.host, facts, rules, tuple(alerts.values()), tuple(actions), summary,
-        complete and not lines[-1],
+        ended and whole,
     )  # fmt: skip
 
 

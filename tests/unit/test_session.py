@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -134,6 +135,28 @@ def test_a_full_disk_is_counted_and_does_not_end_the_session(tmp_path: Path) -> 
     session._file = full
     assert session.write(_alert(1)) is False
     assert session.lost == 1
+
+
+@pytest.mark.kernel
+def test_a_disk_that_was_full_for_a_while_costs_one_line(tmp_path: Path) -> None:
+    # A quota of 64 KiB, as a file system of that size would have it.
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", tmp_path], check=True)
+    try:
+        session = _session(tmp_path / "s")
+        filler = tmp_path / "filler"
+        filler.write_bytes(b"x" * 40_000)
+        written = 0
+        while session.write(_alert(written)):
+            written += 1
+        assert session.lost == 1
+        filler.unlink()
+        assert session.write(_alert(10_000))
+        session.close()
+        document = read_session(session.path)
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    assert [alert.id for alert in document.alerts] == [*(f"{n}-rule" for n in range(written)), "10000-rule"]
+    assert document.complete is False
 
 
 def test_an_unknown_session_names_those_there_are(tmp_path: Path) -> None:

@@ -28,8 +28,9 @@ def _map(fd: int, length: int, protection: int, offset: int) -> int:
 class Ring:
     """The reading end of the ring buffer map ``fd`` of ``size`` bytes (a power of two). One thread reads.
 
-    The kernel maps three parts: our position (writable), its position, and the data twice
-    in a row, so that a span never wraps. Raises OSError when it cannot be mapped.
+    The kernel offers our position (writable), its position, and the data twice in a row. We map the data once:
+    mapped pages count as resident, and the framer takes a span that wraps in two parts. Raises OSError when it
+    cannot be mapped.
     """
 
     def __init__(self, fd: int, size: int, framer: Framer) -> None:
@@ -38,7 +39,7 @@ class Ring:
         self._framer = framer
         page = mmap.PAGESIZE
         self._ours = _map(fd, page, mmap.PROT_READ | mmap.PROT_WRITE, 0)
-        self._theirs = _map(fd, page + 2 * size, mmap.PROT_READ, page)
+        self._theirs = _map(fd, page + size, mmap.PROT_READ, page)
         self._data = self._theirs + page
         self._consumer = ctypes.c_uint64.from_address(self._ours)
         self._producer = ctypes.c_uint64.from_address(self._theirs)
@@ -53,7 +54,10 @@ class Ring:
         batches = []
         position = self._consumer.value
         while position < until:
-            consumed, batch = self._framer.frame(self._data + position % self._size, until - position)
+            place = position % self._size
+            straight = min(until - position, self._size - place)
+            wrapped = until - position - straight
+            consumed, batch = self._framer.frame(self._data + place, straight, self._data, wrapped)
             if not consumed:
                 break
             position += consumed
@@ -65,4 +69,4 @@ class Ring:
     def close(self) -> None:
         """Unmap. Nothing may be called afterwards."""
         _libc.munmap(self._ours, mmap.PAGESIZE)
-        _libc.munmap(self._theirs, mmap.PAGESIZE + 2 * self._size)
+        _libc.munmap(self._theirs, mmap.PAGESIZE + self._size)

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 import platformdirs
 
+from sentinel_engine.describe import rfc3339
 from sentinel_engine.files import atomic_file, create_private, private_folder
 from sentinel_engine.records import Clock
 from sentinel_engine.snapshot import Action, Alert, RuleView, Summary
@@ -69,9 +70,7 @@ JournalLine = SessionFacts | Alert | Action | Summary | Ended
 
 def now() -> str:
     """This moment, RFC 3339 with nanoseconds."""
-    nanoseconds = time.time_ns()
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09d}Z"
+    return rfc3339(time.time_ns())
 
 
 def host_facts(clock: Clock) -> Host:

@@ -9,7 +9,9 @@
 #define MAX_ARGV 4096
 #define MAX_RECORD 16384
 #define KIND_SLOTS 64
-#define CALL_SLOTS 512
+#define LAST_KIND 39
+#define CALL_SLOTS 544
+#define SOCKETCALL_BASE 512
 #define EXE_MEMFD 1
 #define EXE_DELETED 2
 
@@ -44,6 +46,7 @@ enum record_flag {
 	FLAG_USER_PTR = 4,
 	FLAG_COMPAT = 8,
 	FLAG_SNAPSHOT = 16,
+	FLAG_IO_URING = 32,
 };
 
 enum event_kind {
@@ -51,7 +54,7 @@ enum event_kind {
 	EVENT_EXEC_FAILED = 2, // s[0] path
 	EVENT_FORK = 3, // a[0] child_pid, a[1] child_start
 	EVENT_EXIT = 4, // a[0] exit_code, a[1] signal
-	EVENT_OPEN = 5, // a[0] flags, a[1] mode, a[2] inode, s[0] path
+	EVENT_OPEN = 5, // a[0] flags, a[1] mode, a[2] inode, a[3] call, s[0] path
 	EVENT_UNLINK = 6, // a[0] flags, s[0] path
 	EVENT_RENAME = 7, // a[0] flags, s[0] path, s[1] new_path
 	EVENT_CHMOD = 8, // a[0] mode, s[0] path
@@ -66,6 +69,26 @@ enum event_kind {
 	EVENT_BPF = 17, // a[0] command, a[1] prog_type, s[0] name
 	EVENT_KILL = 18, // a[0] target_pid, a[1] signal, a[2] call
 	EVENT_DUP = 19, // a[0] old_fd, a[1] new_fd, a[2] family, a[3] port, s[0] addr
+	EVENT_LINK = 20, // a[0] flags, s[0] path, s[1] new_path
+	EVENT_SYMLINK = 21, // s[0] path, s[1] target
+	EVENT_MKDIR = 22, // a[0] mode, s[0] path
+	EVENT_CHOWN = 23, // a[0] owner, a[1] group, s[0] path
+	EVENT_TRUNCATE = 24, // a[0] length, s[0] path
+	EVENT_LISTEN = 25, // a[0] fd, a[1] family, a[2] port, a[3] backlog, s[0] addr
+	EVENT_SOCKET = 26, // a[0] fd, a[1] family, a[2] socket_type, a[3] protocol
+	EVENT_DNS = 27, // a[0] fd, a[1] family, a[2] port, a[3] query_type, s[0] addr, s[1] name
+	EVENT_PROCESS_VM_WRITE = 28, // a[0] target_pid, a[1] address, a[2] length
+	EVENT_PIVOT_ROOT = 29, // s[0] path, s[1] put_old
+	EVENT_UNSHARE = 30, // a[0] flags
+	EVENT_SETNS = 31, // a[0] fd, a[1] flags, a[2] inode
+	EVENT_CAPSET = 32, // a[0] effective, a[1] permitted, a[2] inheritable
+	EVENT_PRCTL = 33, // a[0] option, a[1] arg2, a[2] arg3, s[0] name
+	EVENT_MPROTECT = 34, // a[0] address, a[1] length, a[2] protection
+	EVENT_IO_URING_SETUP = 35, // a[0] entries, a[1] flags
+	EVENT_IO_URING = 36, // a[0] opcode, a[1] fd
+	EVENT_UMOUNT = 37, // a[0] flags, s[0] path
+	EVENT_ARGUMENT_RACE = 38, // a[0] during, s[0] path, s[1] before
+	EVENT_SUPPRESSED = 39, // a[0] suppressed_kind, a[1] count
 };
 
 enum event_ring {
@@ -73,7 +96,7 @@ enum event_ring {
 	RING_BULK = 1,
 	RINGS = 2,
 };
-#define BULK_KINDS 0x40fe0ULL
+#define BULK_KINDS 0x560ff40fe0ULL
 
 enum call_id {
 	CALL_execve = 1,
@@ -89,35 +112,69 @@ enum call_id {
 	CALL_rename = 11,
 	CALL_renameat = 12,
 	CALL_renameat2 = 13,
-	CALL_chmod = 14,
-	CALL_fchmod = 15,
-	CALL_fchmodat = 16,
-	CALL_fchmodat2 = 17,
-	CALL_connect = 18,
-	CALL_bind = 19,
-	CALL_accept = 20,
-	CALL_accept4 = 21,
-	CALL_ptrace = 22,
-	CALL_setuid = 23,
-	CALL_setgid = 24,
-	CALL_setreuid = 25,
-	CALL_setregid = 26,
-	CALL_setresuid = 27,
-	CALL_setresgid = 28,
-	CALL_setfsuid = 29,
-	CALL_setfsgid = 30,
-	CALL_memfd_create = 31,
-	CALL_mount = 32,
-	CALL_move_mount = 33,
-	CALL_init_module = 34,
-	CALL_finit_module = 35,
-	CALL_bpf = 36,
-	CALL_kill = 37,
-	CALL_tkill = 38,
-	CALL_tgkill = 39,
-	CALL_dup = 40,
-	CALL_dup2 = 41,
-	CALL_dup3 = 42,
+	CALL_link = 14,
+	CALL_linkat = 15,
+	CALL_symlink = 16,
+	CALL_symlinkat = 17,
+	CALL_mkdir = 18,
+	CALL_mkdirat = 19,
+	CALL_chmod = 20,
+	CALL_fchmod = 21,
+	CALL_fchmodat = 22,
+	CALL_fchmodat2 = 23,
+	CALL_chown = 24,
+	CALL_lchown = 25,
+	CALL_fchown = 26,
+	CALL_fchownat = 27,
+	CALL_truncate = 28,
+	CALL_ftruncate = 29,
+	CALL_truncate64 = 30,
+	CALL_ftruncate64 = 31,
+	CALL_connect = 32,
+	CALL_bind = 33,
+	CALL_accept = 34,
+	CALL_accept4 = 35,
+	CALL_listen = 36,
+	CALL_socket = 37,
+	CALL_sendto = 38,
+	CALL_sendmsg = 39,
+	CALL_sendmmsg = 40,
+	CALL_socketcall = 41,
+	CALL_ptrace = 42,
+	CALL_process_vm_writev = 43,
+	CALL_setuid = 44,
+	CALL_setgid = 45,
+	CALL_setreuid = 46,
+	CALL_setregid = 47,
+	CALL_setresuid = 48,
+	CALL_setresgid = 49,
+	CALL_setfsuid = 50,
+	CALL_setfsgid = 51,
+	CALL_capset = 52,
+	CALL_prctl = 53,
+	CALL_memfd_create = 54,
+	CALL_mprotect = 55,
+	CALL_pkey_mprotect = 56,
+	CALL_mount = 57,
+	CALL_move_mount = 58,
+	CALL_umount = 59,
+	CALL_umount2 = 60,
+	CALL_pivot_root = 61,
+	CALL_unshare = 62,
+	CALL_setns = 63,
+	CALL_init_module = 64,
+	CALL_finit_module = 65,
+	CALL_bpf = 66,
+	CALL_kill = 67,
+	CALL_tkill = 68,
+	CALL_tgkill = 69,
+	CALL_rt_sigqueueinfo = 70,
+	CALL_rt_tgsigqueueinfo = 71,
+	CALL_pidfd_send_signal = 72,
+	CALL_dup = 73,
+	CALL_dup2 = 74,
+	CALL_dup3 = 75,
+	CALL_io_uring_setup = 76,
 };
 
 #endif

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sentinel_engine import constants
 from sentinel_engine.records import Clock, Record
-from sentinel_engine.schema import EXE_DELETED, EXE_MEMFD, KILL_CALLS, MODULE_CALLS, SETUID_CALLS, RecordFlag
+from sentinel_engine.schema import CALL_NAMES, EXE_DELETED, EXE_MEMFD, KIND_BY_NUMBER, RecordFlag
 from sentinel_engine.text import lossless, twin
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _flags(record: Record, value: int) -> str:
 
 
 def _call(record: Record, value: int) -> str:
-    names = {"setuid": SETUID_CALLS, "kill": KILL_CALLS, "init_module": MODULE_CALLS}[record.kind.name]
+    names = CALL_NAMES[record.kind.name]
     return names[value] if value < len(names) else str(value)
 
 
@@ -122,6 +122,14 @@ def _signed32(_: Record, value: int) -> int:
     return int.from_bytes((value & 0xFFFFFFFF).to_bytes(4, "little"), "little", signed=True)
 
 
+def _kind_name(_: Record, value: int) -> str:
+    return KIND_BY_NUMBER[value].name if value in KIND_BY_NUMBER else str(value)
+
+
+def _capabilities(_: Record, value: int) -> str:
+    return constants.capability_names(value)
+
+
 _ARGUMENTS: Final[dict[str, Callable[[Record, int], Any]]] = {
     "flags": _flags,
     "call": _call,
@@ -131,7 +139,19 @@ _ARGUMENTS: Final[dict[str, Callable[[Record, int], Any]]] = {
     "signal": lambda _, value: constants.signal_name(value) if value else "",
     "request": lambda _, value: constants.PTRACE_REQUESTS.get(value, hex(value)),
     "command": lambda _, value: constants.BPF_COMMANDS.get(value, str(value)),
-    "caps": lambda _, value: constants.capability_names(value),
+    "caps": _capabilities,
+    "effective": _capabilities,
+    "permitted": _capabilities,
+    "inheritable": _capabilities,
+    "option": lambda _, value: constants.PRCTL_OPTIONS.get(value, str(value)),
+    "protection": lambda _, value: constants.protection(value),
+    "socket_type": lambda _, value: constants.SOCKET_TYPES.get(value, str(value)),
+    "query_type": lambda _, value: constants.DNS_TYPES.get(value, str(value)),
+    "opcode": lambda _, value: constants.IO_URING_OPCODES.get(value, str(value)),
+    "during": _kind_name,
+    "suppressed_kind": _kind_name,
+    "owner": _signed32,
+    "group": _signed32,
     "target_pid": _signed32,
     "fd": _signed32,
     "id1": _signed32,
@@ -188,4 +208,24 @@ _DETAILS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "bpf": lambda e: f"{e['command']} {e.get('name', '')}".rstrip(),
     "kill": lambda e: f"{e['signal']} → {e['target_pid']}",
     "dup": lambda e: f"{e['old_fd']} → {e['new_fd']}  {endpoint(e)}",
+    "link": lambda e: f"{e['path']} → {e.get('new_path', '')}",
+    "symlink": lambda e: f"{e['path']} → {e.get('target', '')}",
+    "mkdir": lambda e: f"{e['path']}  {e['mode']}",
+    "chown": lambda e: f"{e['path']}  {e['owner']}:{e['group']}",
+    "truncate": lambda e: f"{e['path']}  to {e['length']} bytes",
+    "listen": endpoint,
+    "socket": lambda e: f"{e['family']} {e['socket_type']} protocol {e['protocol']}",
+    "dns": lambda e: f"{e.get('name') or '.'} {e['query_type']} → {endpoint(e)}",
+    "process_vm_write": lambda e: f"→ {e['target_pid']}  {e['length']} bytes at {e['address']:#x}",
+    "pivot_root": lambda e: f"{e['path']}  old root on {e.get('put_old', '')}",
+    "unshare": lambda e: e["flags"],
+    "setns": lambda e: f"{e['flags']}  namespace {e['inode']}",
+    "capset": lambda e: f"effective {e['effective']}  permitted {e['permitted']}",
+    "prctl": lambda e: f"{e['option']} {e.get('name') or e['arg2']}",
+    "mprotect": lambda e: f"{e['protection']}  {e['length']} bytes at {e['address']:#x}",
+    "io_uring_setup": lambda e: f"{e['entries']} entries  {e['flags']}",
+    "io_uring": lambda e: f"{e['opcode']} fd {e['fd']}",
+    "umount": lambda e: f"{e['path']}  {e['flags']}",
+    "argument_race": lambda e: f"{e['during']} of {e['path']}, was {e.get('before', '')}",
+    "suppressed": lambda e: f"{e['count']} {e['suppressed_kind']} events over the limit",
 }

@@ -30,6 +30,7 @@ class RecordFlag(enum.IntFlag):
     USER_PTR = 4  # a string was read from user memory after the call, which another thread may have changed
     COMPAT = 8  # the call came through the 32-bit system call table
     SNAPSHOT = 16  # no event: an exec record made of a process that was there when we came
+    IO_URING = 32  # submitted through an io_uring and not as a call: ``ret`` is not known
 
 
 class Ring(enum.IntEnum):
@@ -98,7 +99,7 @@ KINDS: Final = (
     Kind(2, "exec_failed", Ring.LIFECYCLE, (), ("path",)),
     Kind(3, "fork", Ring.LIFECYCLE, ("child_pid", "child_start"), ()),
     Kind(4, "exit", Ring.LIFECYCLE, ("exit_code", "signal"), ()),
-    Kind(5, "open", Ring.BULK, ("flags", "mode", "inode"), ("path",)),
+    Kind(5, "open", Ring.BULK, ("flags", "mode", "inode", "call"), ("path",)),
     Kind(6, "unlink", Ring.BULK, ("flags",), ("path",)),
     Kind(7, "rename", Ring.BULK, ("flags",), ("path", "new_path")),
     Kind(8, "chmod", Ring.BULK, ("mode",), ("path",)),
@@ -114,6 +115,32 @@ KINDS: Final = (
     Kind(18, "kill", Ring.BULK, ("target_pid", "signal", "call"), ()),
     # Only a socket put onto descriptor 0, 1 or 2: what a remote shell does before it execs.
     Kind(19, "dup", Ring.LIFECYCLE, ("old_fd", "new_fd", "family", "port"), ("addr",)),
+    Kind(20, "link", Ring.BULK, ("flags",), ("path", "new_path")),
+    Kind(21, "symlink", Ring.BULK, (), ("path", "target")),
+    Kind(22, "mkdir", Ring.BULK, ("mode",), ("path",)),
+    Kind(23, "chown", Ring.BULK, ("owner", "group"), ("path",)),
+    Kind(24, "truncate", Ring.BULK, ("length",), ("path",)),
+    Kind(25, "listen", Ring.BULK, ("fd", "family", "port", "backlog"), ("addr",)),
+    # Only those that see or forge packets: AF_PACKET, AF_XDP, and raw internet sockets.
+    Kind(26, "socket", Ring.BULK, ("fd", "family", "socket_type", "protocol"), ()),
+    # A message to port 53: what it asks for.
+    Kind(27, "dns", Ring.BULK, ("fd", "family", "port", "query_type"), ("addr", "name")),
+    Kind(28, "process_vm_write", Ring.LIFECYCLE, ("target_pid", "address", "length"), ()),
+    Kind(29, "pivot_root", Ring.LIFECYCLE, (), ("path", "put_old")),
+    Kind(30, "unshare", Ring.LIFECYCLE, ("flags",), ()),
+    Kind(31, "setns", Ring.LIFECYCLE, ("fd", "flags", "inode"), ()),
+    Kind(32, "capset", Ring.LIFECYCLE, ("effective", "permitted", "inheritable"), ()),
+    Kind(33, "prctl", Ring.BULK, ("option", "arg2", "arg3"), ("name",)),
+    # Only where memory becomes executable.
+    Kind(34, "mprotect", Ring.BULK, ("address", "length", "protection"), ()),
+    Kind(35, "io_uring_setup", Ring.LIFECYCLE, ("entries", "flags"), ()),
+    # What an io_uring was given that is no kind of its own; an open through it is an open, and so on.
+    Kind(36, "io_uring", Ring.BULK, ("opcode", "fd"), ()),
+    Kind(37, "umount", Ring.LIFECYCLE, ("flags",), ("path",)),
+    # A path in user memory was another one when the call began than when it ended.
+    Kind(38, "argument_race", Ring.BULK, ("during",), ("path", "before")),
+    # Events of a process that was over its limit, and of one kind, were not reported: how many.
+    Kind(39, "suppressed", Ring.LIFECYCLE, ("suppressed_kind", "count"), ()),
 )
 KIND_BY_NAME: Final = {kind.name: kind for kind in KINDS}
 KIND_BY_NUMBER: Final = {kind.number: kind for kind in KINDS}
@@ -123,12 +150,14 @@ KIND_SLOTS: Final = 64
 
 EXE_MEMFD: Final = 1  # exec's exe_flags: the program is a memfd
 EXE_DELETED: Final = 2  # the program file has no name any more
-# setuid's ``call``, kill's ``call`` and init_module's ``call``, by number.
+# The ``call`` of each kind that has one, by number.
 SETUID_CALLS: Final = (
     "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid",
 )  # fmt: skip
-KILL_CALLS: Final = ("kill", "tkill", "tgkill")
+KILL_CALLS: Final = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal")
 MODULE_CALLS: Final = ("init_module", "finit_module")
+OPEN_CALLS: Final = ("open", "creat", "openat", "openat2", "open_by_handle_at", "io_uring")
+CALL_NAMES: Final = {"setuid": SETUID_CALLS, "kill": KILL_CALLS, "init_module": MODULE_CALLS, "open": OPEN_CALLS}
 
 
 def mask_of(names: list[str] | tuple[str, ...]) -> int:

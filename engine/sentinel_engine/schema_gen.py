@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sentinel_engine import schema
-from sentinel_engine.collector.syscalls import CALLS, TABLE_SIZE
+from sentinel_engine.collector.syscalls import CALLS, SOCKETCALL_BASE, TABLE_SIZE
 from sentinel_engine.resources import data_dir
 from sentinel_engine.session import json_schema
 
@@ -28,7 +28,9 @@ def events_h() -> str:
         f"#define MAX_ARGV {schema.MAX_ARGV}",
         f"#define MAX_RECORD {schema.MAX_RECORD}",
         f"#define KIND_SLOTS {schema.KIND_SLOTS}",
+        f"#define LAST_KIND {max(kind.number for kind in schema.KINDS)}",
         f"#define CALL_SLOTS {TABLE_SIZE}",
+        f"#define SOCKETCALL_BASE {SOCKETCALL_BASE}",
         f"#define EXE_MEMFD {schema.EXE_MEMFD}",
         f"#define EXE_DELETED {schema.EXE_DELETED}",
         "",

@@ -65,7 +65,7 @@ def test_errors_are_sentences(text: str, sentence: str, position: int) -> None:
 def test_mask_holds_the_kinds_that_can_match() -> None:
     assert parse("shadow").mask == ALL_KINDS
     assert parse("kind=open pid=3").mask == KIND_BY_NAME["open"].bit
-    assert parse("new_path=/x").mask == KIND_BY_NAME["rename"].bit
+    assert parse("put_old=/x").mask == KIND_BY_NAME["pivot_root"].bit
     assert parse("kind=open kind=exec").mask == 0
 
 

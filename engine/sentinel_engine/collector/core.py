@@ -17,6 +17,8 @@ from typing import Final
 from sentinel_engine.resources import data_dir
 
 LIBRARY: Final = "libbpf.so.1"
+# A function of this name and prefix belongs to that tracepoint; every other one is tail-called from sys_exit.
+TRACEPOINT_PREFIX: Final = "tp_"
 _WARN: Final = 0  # LIBBPF_WARN
 _LINE_BYTES: Final = 4096
 _Print = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
@@ -52,8 +54,8 @@ def library() -> ctypes.CDLL:
 def load(sizes: dict[str, int], targets: dict[str, str]) -> tuple[dict[str, int], dict[str, int]]:
     """Load all programs; descriptors of the maps and of the programs, by name, which are the caller's.
 
-    ``sizes``: bytes of each ring, a power of two. ``targets``: program -> tracepoint, of those that are not
-    sys_exit's. Raises LibbpfError.
+    ``sizes``: bytes of each ring, a power of two. ``targets``: program -> tracepoint; one that has a tracepoint's
+    name and is not there stays out, one that has not is a handler of sys_exit's. Raises LibbpfError.
     """
     lib = library()
     image = object_path().read_bytes()
@@ -65,8 +67,11 @@ def load(sizes: dict[str, int], targets: dict[str, str]) -> tuple[dict[str, int]
             maps, programs = _by_name(lib, handle, "map"), _by_name(lib, handle, "program")
             for name, size in sizes.items():
                 lib.bpf_map__set_max_entries(maps[name], ctypes.c_uint32(size))
-            for name, target in targets.items():
-                lib.bpf_program__set_attach_target(programs[name], 0, target.encode())
+            for name, program in list(programs.items()):
+                if name in targets:
+                    lib.bpf_program__set_attach_target(program, 0, targets[name].encode())
+                elif name.startswith(TRACEPOINT_PREFIX):
+                    lib.bpf_program__set_autoload(programs.pop(name), ctypes.c_bool(False))
             if error := lib.bpf_object__load(handle):
                 raise LibbpfError(_reason(lib, -error), "".join(lines))
             return (

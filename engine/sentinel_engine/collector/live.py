@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from sentinel_engine.collector.bootstrap import boot_processes
+from sentinel_engine.collector.core import TRACEPOINT_PREFIX
 from sentinel_engine.collector.framer import Framer
-from sentinel_engine.collector.loader import TRACEPOINT_PREFIX, TRACEPOINTS, Loaded, Loading
+from sentinel_engine.collector.loader import Loaded, Loading
 from sentinel_engine.collector.maps import Map, attach, possible_cpus
 from sentinel_engine.collector.ring import Ring
 from sentinel_engine.collector.source import BootProcess, CollectorError
@@ -22,13 +23,14 @@ from sentinel_engine.records import Batch, Clock, in_time_order
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KIND_BY_NUMBER, KIND_SLOTS
 from sentinel_engine.schema import Ring as RingId
 
-_CALL: Final = struct.Struct("<4H")
-_CONFIG: Final = struct.Struct("<QQ4I")
-_COUNTERS: Final = struct.Struct(f"<{3 * KIND_SLOTS + len(RingId)}Q")
+_CALL: Final = struct.Struct("<6H")
+_CONFIG: Final = struct.Struct("<QQ4I4I")
+_COUNTERS: Final = struct.Struct(f"<{4 * KIND_SLOTS + len(RingId)}Q")
 _PROG_FD: Final = struct.Struct("<I")
 _TABLES: Final = {"x86_64": ("x86_64", "i386"), "aarch64": ("aarch64", None)}
 _HANDLER: Final = "on_"  # and a kind's name: its handler; the kinds that have none share the path handler
 _PATH: Final = "on_path"
+_ENTER: Final = TRACEPOINT_PREFIX + "sys_enter"
 
 # Waking the reader for each event slows a busy producer 3 to 5 times; above this rate it looks by itself.
 _BUSY_PER_SECOND: Final = 4000
@@ -107,12 +109,15 @@ class LiveSource:
         self._fill_tables()
         self.clock = clock
         self._links: list[int] = []
+        self._enter: list[int] = []  # the link of the program at the beginning of each call, while it is attached
         self.processes: list[BootProcess] = []
 
     def attach(self) -> None:
         """Let the events in, then list the processes that are there: none falls between the two. Raises OSError."""
-        for name in TRACEPOINTS:
-            self._links.append(attach(self._loaded.programs[TRACEPOINT_PREFIX + name]))
+        for name, program in self._loaded.programs.items():
+            if name.startswith(TRACEPOINT_PREFIX) and name != _ENTER:
+                self._links.append(attach(program))
+        self._follow_mask()
         self.processes = boot_processes()
 
     def read(self, timeout: float) -> list[Batch]:
@@ -129,8 +134,15 @@ class LiveSource:
     def set_mask(self, mask: int) -> None:
         """Report only these kinds from now on; the others cost almost nothing."""
         with self._lock:
+            if self._closed:
+                return
             self._mask = mask
+            self._follow_mask()
             self._write_config()
+
+    def suppressed(self) -> dict[str, int]:
+        """Kind -> events of processes that were over their limit; kinds without any are left out."""
+        return self._count(3)
 
     def lost(self) -> dict[str, int]:
         """See Source."""
@@ -154,7 +166,7 @@ class LiveSource:
             if self._closed:
                 return
             self._closed = True
-            for link in self._links:
+            for link in (*self._links, *self._enter):
                 os.close(link)
             for ring in self._rings:
                 ring.close()
@@ -181,16 +193,23 @@ class LiveSource:
                 timeout = min(timeout, _TIMER)
         poll.poll(timeout * 1000)
 
+    def _follow_mask(self) -> None:
+        """Look at each call's beginning, which costs every call of the host, only for those who ask for it."""
+        if self._mask & KIND_BY_NAME["argument_race"].bit and not self._enter:
+            self._enter.append(attach(self._loaded.programs[_ENTER]))
+        elif self._enter and not self._mask & KIND_BY_NAME["argument_race"].bit:
+            os.close(self._enter.pop())
+
     def _write_config(self) -> None:
         wake = sum(pace.wake << place for place, pace in enumerate(self._paces))
-        self._config.update(0, _CONFIG.pack(self._mask, wake, *self._own))
+        self._config.update(0, _CONFIG.pack(self._mask, wake, *self._own, 0, 0, 0, 0))
 
     def _fill_tables(self) -> None:
         native, compat = (table(name) if name else {} for name in _TABLES[platform.machine()])
         calls = Map(self._loaded.maps["calls"], _CALL.size)
         for number in native.keys() | compat.keys():
-            (native_id, native_kind), (compat_id, compat_kind) = (t.get(number, (0, 0)) for t in (native, compat))
-            calls.update(number, _CALL.pack(native_id, compat_id, native_kind, compat_kind))
+            both = [table.get(number, (0, 0, False)) for table in (native, compat)]
+            calls.update(number, _CALL.pack(*(value for column in zip(*both, strict=True) for value in column)))
         handlers = Map(self._loaded.maps["handlers"], _PROG_FD.size)
         programs = self._loaded.programs
         for name in {call.kind for call in CALLS}:

@@ -9,6 +9,7 @@ import json
 import mmap
 import os
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from sentinel_engine.collector import core, preflight
-from sentinel_engine.collector.btf import Btf, BtfError, kernel_btf
+from sentinel_engine.collector.btf import VMLINUX, Btf, BtfError, kernel_btf
+from sentinel_engine.collector.core import TRACEPOINT_PREFIX
 from sentinel_engine.collector.maps import NR_BPF
 from sentinel_engine.collector.preflight import Loader, bcc_folder
 from sentinel_engine.collector.source import CollectorError
@@ -26,19 +28,23 @@ from sentinel_engine.records import Clock
 from sentinel_engine.resources import data_dir
 
 _CHILD: Final = Path(__file__).with_name("bcc_child.py")
-_MAPS: Final = ("calls", "config", "counters", "handlers", "lifecycle", "bulk")
+_MAPS: Final = (
+    "calls", "config", "counters", "handlers", "lifecycle", "bulk", "scope_uids", "scope_pids", "scope_cgroups",
+)  # fmt: skip
 # Every kernel field that the BPF program reaches, as struct.member.
 _FIELDS: Final = (
-    "cred.cap_effective", "cred.euid", "dentry.d_name.name", "dentry.d_parent", "fdtable.fd", "fdtable.max_fds",
-    "file.f_inode", "file.f_path", "file.private_data", "files_struct.fdt", "fs_struct.pwd", "inode.i_ino",
-    "inode.i_mode", "inode.i_nlink", "linux_binprm.argc", "mm_struct.arg_end", "mm_struct.arg_start",
-    "mm_struct.exe_file", "mnt_namespace.ns.inum", "mount.mnt", "mount.mnt_mountpoint", "mount.mnt_parent",
-    "nsproxy.mnt_ns", "pid.level", "pid.numbers", "pid_namespace.ns.inum", "signal_struct.live",
-    "signal_struct.tty", "sock_common.skc_daddr", "sock_common.skc_dport", "sock_common.skc_family",
-    "sock_common.skc_num", "sock_common.skc_v6_daddr", "socket.sk", "task_struct.cred", "task_struct.exit_code",
-    "task_struct.files", "task_struct.fs", "task_struct.group_leader", "task_struct.mm", "task_struct.nsproxy",
-    "task_struct.pid", "task_struct.real_parent", "task_struct.signal", "task_struct.start_boottime",
-    "task_struct.tgid", "task_struct.thread_pid", "tty_struct.name", "upid.ns", "vfsmount.mnt_root",
+    "cred.cap_effective", "cred.cap_inheritable", "cred.cap_permitted", "cred.euid", "dentry.d_name.name",
+    "dentry.d_parent", "fdtable.fd", "fdtable.max_fds", "file.f_inode", "file.f_path", "file.private_data",
+    "files_struct.fdt", "fs_struct.pwd", "inode.i_ino", "inode.i_mode", "inode.i_nlink", "inode.i_private",
+    "linux_binprm.argc", "mm_struct.arg_end", "mm_struct.arg_start", "mm_struct.exe_file", "mnt_namespace.ns.inum",
+    "mount.mnt", "mount.mnt_mountpoint", "mount.mnt_parent", "nsproxy.mnt_ns", "pid.level", "pid.numbers",
+    "pid_namespace.idr.idr_rt.xa_head", "pid_namespace.ns.inum", "signal_struct.live", "signal_struct.tty",
+    "sock_common.skc_daddr", "sock_common.skc_dport", "sock_common.skc_family", "sock_common.skc_num",
+    "sock_common.skc_rcv_saddr", "sock_common.skc_v6_daddr", "sock_common.skc_v6_rcv_saddr", "socket.sk",
+    "socket.type", "task_struct.cred", "task_struct.exit_code", "task_struct.files", "task_struct.fs",
+    "task_struct.group_leader", "task_struct.mm", "task_struct.nsproxy", "task_struct.pid", "task_struct.real_parent",
+    "task_struct.signal", "task_struct.start_boottime", "task_struct.tgid", "task_struct.thread_pid",
+    "tty_struct.name", "upid.nr", "upid.ns", "vfsmount.mnt_root", "xa_node.shift", "xa_node.slots",
 )  # fmt: skip
 _ARCH_FIELDS: Final = {
     "x86_64": (
@@ -47,11 +53,27 @@ _ARCH_FIELDS: Final = {
     ),
     "aarch64": ("task_struct.thread_info.flags", "pt_regs.syscallno", "pt_regs.orig_x0", "pt_regs.regs"),
 }
-_OPTIONAL: Final = ("task_struct.loginuid",)  # absent without CONFIG_AUDIT
+# What some kernels lack, by what is absent then: all of a group's fields or none.
+OPTIONAL_FIELDS: Final = {
+    "loginuid (no CONFIG_AUDIT)": ("task_struct.loginuid",),
+    "io_uring operations (before Linux 6.3, or no CONFIG_IO_URING)": (
+    "filename.name", "io_connect.addr", "io_connect.addr_len", "io_kiocb.cmd", "io_kiocb.cqe.fd", "io_kiocb.opcode",
+    "io_link.flags", "io_link.new_dfd", "io_link.newpath", "io_link.old_dfd", "io_link.oldpath", "io_mkdir.dfd",
+    "io_mkdir.filename", "io_mkdir.mode", "io_open.dfd", "io_open.filename", "io_open.how.flags", "io_open.how.mode",
+    "io_rename.flags", "io_rename.new_dfd", "io_rename.newpath", "io_rename.old_dfd", "io_rename.oldpath",
+    "io_unlink.dfd", "io_unlink.filename", "io_unlink.flags",
+    ),
+}  # fmt: skip
 _STRUCTS: Final = ("upid",)
-TRACEPOINTS: Final = ("sched_process_exec", "sched_process_fork", "sched_process_exit", "sys_exit")
-# A function of this name and prefix belongs to that tracepoint; every other one is tail-called from sys_exit.
-TRACEPOINT_PREFIX: Final = "tp_"
+TRACEPOINTS: Final = ("sched_process_exec", "sched_process_fork", "sched_process_exit", "sys_enter", "sys_exit")
+_OPTIONAL_TRACEPOINTS: Final = ("io_uring_submit_req",)
+_INCLUDE: Final = re.compile(r'^#include "(\w+\.h)"$', re.MULTILINE)
+
+
+def tracepoints() -> tuple[str, ...]:
+    """Those that the program is attached to on this kernel."""
+    types = VMLINUX.read_bytes()
+    return TRACEPOINTS + tuple(name for name in _OPTIONAL_TRACEPOINTS if b"\0btf_trace_%s\0" % name.encode() in types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +125,7 @@ def _load(loader: Loader, sizes: dict[str, int]) -> Loaded:
     if preflight.choose(loader) is Loader.BCC:
         return _load_bcc(sizes)
     try:
-        return Loaded(*core.load(sizes, {TRACEPOINT_PREFIX + name: name for name in TRACEPOINTS}))
+        return Loaded(*core.load(sizes, {TRACEPOINT_PREFIX + name: name for name in tracepoints()}))
     except core.LibbpfError as error:
         raise CollectorError(
             f"libbpf could not load the eBPF program ({error}); "
@@ -146,13 +168,12 @@ def _request(sizes: dict[str, int]) -> str:
     try:
         btf = kernel_btf()
         flags = _offset_flags(btf)
-        targets = btf.tracepoints(set(TRACEPOINTS))
+        targets = btf.tracepoints(set(tracepoints()))
     except BtfError as error:
         raise CollectorError(f"{error}.") from error
     bpf = data_dir("bpf")
     machine = platform.machine()
     flags += [
-        f"-I{bpf}",
         f"-DARCH_{machine}",
         f"-DPAGE_SIZE={mmap.PAGESIZE}",
         *(f"-D{name.upper()}_PAGES={size // mmap.PAGESIZE}" for name, size in sizes.items()),
@@ -160,21 +181,28 @@ def _request(sizes: dict[str, int]) -> str:
     return json.dumps(
         {
             "headers": str(bpf),
-            "source": (bpf / "sentinel.bpf.c").read_text(),
+            "source": _source(bpf),
             "cflags": flags,
             "maps": _MAPS,
             "bpf_call": NR_BPF[machine],
+            "prefix": TRACEPOINT_PREFIX,
             "targets": {TRACEPOINT_PREFIX + name: target for name, target in targets.items()},
             "default_target": targets["sys_exit"],
         }
     )
 
 
+def _source(bpf: Path) -> str:
+    """The BPF program as one text: BCC takes a function for a program, and rewrites it, in the main file only."""
+    text = (bpf / "sentinel.bpf.c").read_text()
+    return _INCLUDE.sub(lambda found: (bpf / found[1]).read_text(), text)
+
+
 def _offset_flags(btf: Btf) -> list[str]:
     offsets = btf.offsets((*_FIELDS, *_ARCH_FIELDS[platform.machine()]))
-    for field in _OPTIONAL:
+    for group in OPTIONAL_FIELDS.values():
         try:
-            offsets |= btf.offsets([field])
+            offsets |= btf.offsets(group)
         except BtfError:
             continue
     return [

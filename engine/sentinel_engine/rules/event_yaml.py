@@ -11,17 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sentinel_engine import constants
+from sentinel_engine.collector.syscalls import CALLS
 from sentinel_engine.records import encode
 from sentinel_engine.schema import (
+    CALL_NAMES,
     COMM_SIZE,
     EXE_DELETED,
     EXE_MEMFD,
-    KILL_CALLS,
     KIND_BY_NAME,
     MAX_ARGV,
     MAX_PATH,
-    MODULE_CALLS,
-    SETUID_CALLS,
     Kind,
     RecordFlag,
 )
@@ -35,7 +34,7 @@ _U32: Final = 0xFFFFFFFF
 _HEADER: Final = dict.fromkeys(("uid", "euid", "gid", "ppid", "loginuid", "mntns", "pidns"), _U32) | {"cgroup": _U64}
 _OWN_KEYS: Final = ("kind", "pid", "tid", "start", "ret", "comm", "marks", *_HEADER)
 # Kinds whose path is what the program passed, not what the kernel resolved.
-_PASSED_PATHS: Final = frozenset({"unlink", "rename", "chmod", "exec_failed", "mount"})
+_PASSED_PATHS: Final = frozenset({call.kind for call in CALLS if call.racy})
 _EXE_FLAGS: Final = {"memfd": EXE_MEMFD, "deleted": EXE_DELETED}
 
 
@@ -114,7 +113,20 @@ def _flags(kind: Kind, value: str) -> int:
 
 
 def _call(kind: Kind, value: str) -> int:
-    return {"setuid": SETUID_CALLS, "kill": KILL_CALLS, "init_module": MODULE_CALLS}[kind.name].index(value)
+    return CALL_NAMES[kind.name].index(value)
+
+
+def _number_of(names: Mapping[int, str], value: str) -> int:
+    """The key of this name; raises KeyError when there is none."""
+    return {name: number for number, name in names.items()}[value]
+
+
+def _capabilities(_: Kind, value: str) -> int:
+    return constants.capability_mask(value)
+
+
+def _kind_number(_: Kind, value: str) -> int:
+    return KIND_BY_NAME[value].number
 
 
 _NAMED: Final[dict[str, Callable[[Kind, Any], int]]] = {
@@ -123,8 +135,18 @@ _NAMED: Final[dict[str, Callable[[Kind, Any], int]]] = {
     "mode": lambda _, value: int(value, 8),
     "family": lambda _, value: int(socket.AddressFamily[value]),
     "signal": lambda _, value: int(signal.Signals[value]),
-    "request": lambda _, value: {name: number for number, name in constants.PTRACE_REQUESTS.items()}[value],
-    "command": lambda _, value: {name: number for number, name in constants.BPF_COMMANDS.items()}[value],
+    "request": lambda _, value: _number_of(constants.PTRACE_REQUESTS, value),
+    "command": lambda _, value: _number_of(constants.BPF_COMMANDS, value),
+    "option": lambda _, value: _number_of(constants.PRCTL_OPTIONS, value),
+    "socket_type": lambda _, value: _number_of(constants.SOCKET_TYPES, value),
+    "query_type": lambda _, value: _number_of(constants.DNS_TYPES, value),
+    "opcode": lambda _, value: _number_of(constants.IO_URING_OPCODES, value),
+    "protection": lambda _, value: sum({_number_of(constants.PROTECTION_BITS, one) for one in value.split("|")}),
+    "effective": _capabilities,
+    "permitted": _capabilities,
+    "inheritable": _capabilities,
+    "during": _kind_number,
+    "suppressed_kind": _kind_number,
     "exe_flags": lambda _, value: sum({_EXE_FLAGS[flag] for flag in value}),
 }
 

@@ -10,6 +10,7 @@ pub const FLAG_FAULT: u8 = 2;
 pub const FLAG_USER_PTR: u8 = 4;
 pub const FLAG_COMPAT: u8 = 8;
 pub const FLAG_SNAPSHOT: u8 = 16;
+pub const FLAG_IO_URING: u8 = 32;
 pub const EXE_MEMFD: u64 = 1;
 pub const EXE_DELETED: u64 = 2;
 pub(crate) const KIND_AT: usize = 4;
@@ -131,6 +132,26 @@ impl<'a> Event<'a> {
             17 => Kind::Bpf(Bpf(*self)),
             18 => Kind::Kill(Kill(*self)),
             19 => Kind::Dup(Dup(*self)),
+            20 => Kind::Link(Link(*self)),
+            21 => Kind::Symlink(Symlink(*self)),
+            22 => Kind::Mkdir(Mkdir(*self)),
+            23 => Kind::Chown(Chown(*self)),
+            24 => Kind::Truncate(Truncate(*self)),
+            25 => Kind::Listen(Listen(*self)),
+            26 => Kind::Socket(Socket(*self)),
+            27 => Kind::Dns(Dns(*self)),
+            28 => Kind::ProcessVmWrite(ProcessVmWrite(*self)),
+            29 => Kind::PivotRoot(PivotRoot(*self)),
+            30 => Kind::Unshare(Unshare(*self)),
+            31 => Kind::Setns(Setns(*self)),
+            32 => Kind::Capset(Capset(*self)),
+            33 => Kind::Prctl(Prctl(*self)),
+            34 => Kind::Mprotect(Mprotect(*self)),
+            35 => Kind::IoUringSetup(IoUringSetup(*self)),
+            36 => Kind::IoUring(IoUring(*self)),
+            37 => Kind::Umount(Umount(*self)),
+            38 => Kind::ArgumentRace(ArgumentRace(*self)),
+            39 => Kind::Suppressed(Suppressed(*self)),
             _ => Kind::Unknown,
         }
     }
@@ -158,6 +179,26 @@ pub enum Kind<'a> {
     Bpf(Bpf<'a>),
     Kill(Kill<'a>),
     Dup(Dup<'a>),
+    Link(Link<'a>),
+    Symlink(Symlink<'a>),
+    Mkdir(Mkdir<'a>),
+    Chown(Chown<'a>),
+    Truncate(Truncate<'a>),
+    Listen(Listen<'a>),
+    Socket(Socket<'a>),
+    Dns(Dns<'a>),
+    ProcessVmWrite(ProcessVmWrite<'a>),
+    PivotRoot(PivotRoot<'a>),
+    Unshare(Unshare<'a>),
+    Setns(Setns<'a>),
+    Capset(Capset<'a>),
+    Prctl(Prctl<'a>),
+    Mprotect(Mprotect<'a>),
+    IoUringSetup(IoUringSetup<'a>),
+    IoUring(IoUring<'a>),
+    Umount(Umount<'a>),
+    ArgumentRace(ArgumentRace<'a>),
+    Suppressed(Suppressed<'a>),
     Unknown,
 }
 
@@ -257,6 +298,10 @@ impl<'a> Open<'a> {
     #[inline]
     pub fn inode(&self) -> u64 {
         self.0.arg(2)
+    }
+    #[inline]
+    pub fn call(&self) -> u64 {
+        self.0.arg(3)
     }
     #[inline]
     pub fn path(&self) -> &'a [u8] {
@@ -563,5 +608,373 @@ impl<'a> Dup<'a> {
     #[inline]
     pub fn addr(&self) -> &'a [u8] {
         self.0.string(0)
+    }
+}
+
+/// `link`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Link<'a>(pub Event<'a>);
+
+impl<'a> Link<'a> {
+    #[inline]
+    pub fn flags(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn path(&self) -> &'a [u8] {
+        self.0.string(0)
+    }
+    #[inline]
+    pub fn new_path(&self) -> &'a [u8] {
+        self.0.string(1)
+    }
+}
+
+/// `symlink`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Symlink<'a>(pub Event<'a>);
+
+impl<'a> Symlink<'a> {
+    #[inline]
+    pub fn path(&self) -> &'a [u8] {
+        self.0.string(0)
+    }
+    #[inline]
+    pub fn target(&self) -> &'a [u8] {
+        self.0.string(1)
+    }
+}
+
+/// `mkdir`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Mkdir<'a>(pub Event<'a>);
+
+impl<'a> Mkdir<'a> {
+    #[inline]
+    pub fn mode(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn path(&self) -> &'a [u8] {
+        self.0.string(0)
+    }
+}
+
+/// `chown`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Chown<'a>(pub Event<'a>);
+
+impl<'a> Chown<'a> {
+    #[inline]
+    pub fn owner(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn group(&self) -> u64 {
+        self.0.arg(1)
+    }
+    #[inline]
+    pub fn path(&self) -> &'a [u8] {
+        self.0.string(0)
+    }
+}
+
+/// `truncate`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Truncate<'a>(pub Event<'a>);
+
+impl<'a> Truncate<'a> {
+    #[inline]
+    pub fn length(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn path(&self) -> &'a [u8] {
+        self.0.string(0)
+    }
+}
+
+/// `listen`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Listen<'a>(pub Event<'a>);
+
+impl<'a> Listen<'a> {
+    #[inline]
+    pub fn fd(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn family(&self) -> u64 {
+        self.0.arg(1)
+    }
+    #[inline]
+    pub fn port(&self) -> u64 {
+        self.0.arg(2)
+    }
+    #[inline]
+    pub fn backlog(&self) -> u64 {
+        self.0.arg(3)
+    }
+    #[inline]
+    pub fn addr(&self) -> &'a [u8] {
+        self.0.string(0)
+    }
+}
+
+/// `socket`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Socket<'a>(pub Event<'a>);
+
+impl<'a> Socket<'a> {
+    #[inline]
+    pub fn fd(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn family(&self) -> u64 {
+        self.0.arg(1)
+    }
+    #[inline]
+    pub fn socket_type(&self) -> u64 {
+        self.0.arg(2)
+    }
+    #[inline]
+    pub fn protocol(&self) -> u64 {
+        self.0.arg(3)
+    }
+}
+
+/// `dns`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Dns<'a>(pub Event<'a>);
+
+impl<'a> Dns<'a> {
+    #[inline]
+    pub fn fd(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn family(&self) -> u64 {
+        self.0.arg(1)
+    }
+    #[inline]
+    pub fn port(&self) -> u64 {
+        self.0.arg(2)
+    }
+    #[inline]
+    pub fn query_type(&self) -> u64 {
+        self.0.arg(3)
+    }
+    #[inline]
+    pub fn addr(&self) -> &'a [u8] {
+        self.0.string(0)
+    }
+    #[inline]
+    pub fn name(&self) -> &'a [u8] {
+        self.0.string(1)
+    }
+}
+
+/// `process_vm_write`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct ProcessVmWrite<'a>(pub Event<'a>);
+
+impl<'a> ProcessVmWrite<'a> {
+    #[inline]
+    pub fn target_pid(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn address(&self) -> u64 {
+        self.0.arg(1)
+    }
+    #[inline]
+    pub fn length(&self) -> u64 {
+        self.0.arg(2)
+    }
+}
+
+/// `pivot_root`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct PivotRoot<'a>(pub Event<'a>);
+
+impl<'a> PivotRoot<'a> {
+    #[inline]
+    pub fn path(&self) -> &'a [u8] {
+        self.0.string(0)
+    }
+    #[inline]
+    pub fn put_old(&self) -> &'a [u8] {
+        self.0.string(1)
+    }
+}
+
+/// `unshare`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Unshare<'a>(pub Event<'a>);
+
+impl<'a> Unshare<'a> {
+    #[inline]
+    pub fn flags(&self) -> u64 {
+        self.0.arg(0)
+    }
+}
+
+/// `setns`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Setns<'a>(pub Event<'a>);
+
+impl<'a> Setns<'a> {
+    #[inline]
+    pub fn fd(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn flags(&self) -> u64 {
+        self.0.arg(1)
+    }
+    #[inline]
+    pub fn inode(&self) -> u64 {
+        self.0.arg(2)
+    }
+}
+
+/// `capset`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Capset<'a>(pub Event<'a>);
+
+impl<'a> Capset<'a> {
+    #[inline]
+    pub fn effective(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn permitted(&self) -> u64 {
+        self.0.arg(1)
+    }
+    #[inline]
+    pub fn inheritable(&self) -> u64 {
+        self.0.arg(2)
+    }
+}
+
+/// `prctl`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Prctl<'a>(pub Event<'a>);
+
+impl<'a> Prctl<'a> {
+    #[inline]
+    pub fn option(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn arg2(&self) -> u64 {
+        self.0.arg(1)
+    }
+    #[inline]
+    pub fn arg3(&self) -> u64 {
+        self.0.arg(2)
+    }
+    #[inline]
+    pub fn name(&self) -> &'a [u8] {
+        self.0.string(0)
+    }
+}
+
+/// `mprotect`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Mprotect<'a>(pub Event<'a>);
+
+impl<'a> Mprotect<'a> {
+    #[inline]
+    pub fn address(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn length(&self) -> u64 {
+        self.0.arg(1)
+    }
+    #[inline]
+    pub fn protection(&self) -> u64 {
+        self.0.arg(2)
+    }
+}
+
+/// `io_uring_setup`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct IoUringSetup<'a>(pub Event<'a>);
+
+impl<'a> IoUringSetup<'a> {
+    #[inline]
+    pub fn entries(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn flags(&self) -> u64 {
+        self.0.arg(1)
+    }
+}
+
+/// `io_uring`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct IoUring<'a>(pub Event<'a>);
+
+impl<'a> IoUring<'a> {
+    #[inline]
+    pub fn opcode(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn fd(&self) -> u64 {
+        self.0.arg(1)
+    }
+}
+
+/// `umount`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Umount<'a>(pub Event<'a>);
+
+impl<'a> Umount<'a> {
+    #[inline]
+    pub fn flags(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn path(&self) -> &'a [u8] {
+        self.0.string(0)
+    }
+}
+
+/// `argument_race`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct ArgumentRace<'a>(pub Event<'a>);
+
+impl<'a> ArgumentRace<'a> {
+    #[inline]
+    pub fn during(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn path(&self) -> &'a [u8] {
+        self.0.string(0)
+    }
+    #[inline]
+    pub fn before(&self) -> &'a [u8] {
+        self.0.string(1)
+    }
+}
+
+/// `suppressed`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct Suppressed<'a>(pub Event<'a>);
+
+impl<'a> Suppressed<'a> {
+    #[inline]
+    pub fn suppressed_kind(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn count(&self) -> u64 {
+        self.0.arg(1)
     }
 }

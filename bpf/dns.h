@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Messages to port 53: what name they ask for.
+#ifndef SENTINEL_DNS_H
+#define SENTINEL_DNS_H
+
+#define DNS_PORT 53
+#define DNS_HEADER 12
+#define DNS_NAME 255
+#define DNS_IS_ANSWER 0x80 // of the third byte
+#define DNS_POINTER 0xc0   // of a label's length: it is no length
+#define DNS_SIZE (DNS_HEADER + DNS_NAME + 2)
+#define MESSAGES 4 // of one sendmmsg; a resolver sends two
+#define SOCK_STREAM 1
+
+// Reads the message at this place of the call's arguments. False when there is none.
+static __always_inline bool read_message(struct scratch *s, u32 place, struct message *m)
+{
+	bool compat = s->flags & FLAG_COMPAT;
+	if (s->call == CALL_sendto) {
+		*m = (struct message){s->arg[4], s->arg[1], s->arg[2]};
+		return place == 0;
+	}
+	u64 at = s->arg[1];
+	if (s->call == CALL_sendmmsg) // struct mmsghdr is a msghdr and a length
+		at += place * (compat ? 32 : 64);
+	if (place && (s->call != CALL_sendmmsg || place >= (u32)s->arg[2]))
+		return false;
+	if (compat) {
+		u32 head[3] = {}, part[2] = {}; // name, its size, iov
+		if (!read_user(s, head, sizeof(head), at) || !read_user(s, part, sizeof(part), head[2]))
+			return false;
+		*m = (struct message){head[0], part[0], part[1]};
+	} else {
+		u64 head[3] = {}, part[2] = {};
+		if (!read_user(s, head, sizeof(head), at) || !read_user(s, part, sizeof(part), head[2]))
+			return false;
+		*m = (struct message){head[0], part[0], part[1]};
+	}
+	return true;
+}
+
+// The name asked for, with dots between its labels, and the type of record. False when it is no question.
+static __always_inline bool put_question(struct scratch *s, u64 from, u64 size)
+{
+	asm volatile("" : "+r"(size)); // as in put_user_bytes
+	if (size > DNS_SIZE)
+		size = DNS_SIZE;
+	if (size <= DNS_HEADER || !read_user(s, s->path, size, from) || s->path[2] & DNS_IS_ANSWER)
+		return false;
+	s->left = 0;
+	s->at = DNS_HEADER;
+#pragma clang loop unroll(disable)
+	for (u32 i = DNS_HEADER; i < DNS_HEADER + DNS_NAME; i++) {
+		u8 byte = s->path[i];
+		s->at = i;
+		if (s->left) {
+			s->left--;
+		} else {
+			if (!byte || byte & DNS_POINTER)
+				break;
+			s->left = byte;
+			byte = '.';
+		}
+		if (i > DNS_HEADER)
+			s->record[(s->end + i - DNS_HEADER - 1) & RECORD_MASK] = byte;
+		barrier();
+	}
+	barrier();
+	u32 at = s->at & 511;
+	if (at + 2 < size)
+		s->event.a[3] = s->path[at + 1] << 8 | s->path[at + 2];
+	else
+		s->flags |= FLAG_TRUNCATED;
+	if (at > DNS_HEADER)
+		keep(s, 1, at - DNS_HEADER - 1);
+	return true;
+}
+
+// For the first message of the call; for the next one it calls itself.
+int on_dns(u64 *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	void *socket = socket_of(s->arg[0]);
+	void *sk = PEEK(void *, socket, socket__sk);
+	struct {
+		u16 family, port;
+	} to = {};
+	struct message *m = &s->message; // in the scratch, where the verifier does not follow it
+	u32 flags = s->flags;
+	if (!is_internet(PEEK(u16, sk, sock_common__skc_family)) || !read_message(s, s->place, m))
+		return 0;
+	barrier();
+	if (m->to)
+		bpf_probe_read_user(&to, sizeof(to), (void *)m->to);
+	else
+		to.port = PEEK(u16, sk, sock_common__skc_dport);
+	// Over TCP a message's length comes before it.
+	u32 skip = PEEK(u16, socket, socket__type) == SOCK_STREAM ? 2 : 0;
+	if (to.port != __builtin_bswap16(DNS_PORT) || m->size < skip || !begin(s, EVENT_DNS))
+		return 0;
+	if (m->to)
+		put_sockaddr(s, m->to, sizeof(to));
+	else
+		put_peer(s, sk);
+	s->event.a[0] = (u32)s->arg[0];
+	s->event.a[3] = 0;
+	barrier();
+	if (put_question(s, m->payload + skip, m->size - skip))
+		emit(s);
+	s->flags = flags;
+	if (++s->place < MESSAGES)
+		run_handler(ctx, EVENT_DNS);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// One record: whether it is wanted, its header, its strings, and the way into a ring.
+#ifndef SENTINEL_RECORD_H
+#define SENTINEL_RECORD_H
+
+#define PROC_PID_INIT_INO 0xEFFFFFFC // the first pid namespace
+#define SECOND 1000000000ULL
+
+// A member of a struct that the verifier knows the type of: a plain load, 0 where a pointer is bad.
+#define GET(type, base, member) (*(type *)((void *)(base) + OFF_##member))
+// A member of any other kernel struct. Ten times slower, so neighbours are read together where it counts.
+#define PEEK(type, base, member)                                                                    \
+	({                                                                                          \
+		type _value = 0;                                                                    \
+		bpf_probe_read_kernel(&_value, sizeof(_value), (void *)((u64)(base) + OFF_##member)); \
+		_value;                                                                             \
+	})
+
+static void *(*current_task)(void) = (void *)158; // bpf_get_current_task_btf, newer than BCC's headers
+
+// ---- whether ------------------------------------------------------------------------------------
+
+static __always_inline bool passes(struct config *cfg, u32 field, u32 *side)
+{
+	u32 sides = side ? *side : 0;
+	return !(sides & SIDE_IGNORE && cfg->ignore & field) && (sides & SIDE_ONLY || !(cfg->only & field));
+}
+
+static __always_inline bool in_scope(struct config *cfg, u32 tgid)
+{
+	u32 used = cfg->only | cfg->ignore;
+	return (!(used & SCOPE_UID) || passes(cfg, SCOPE_UID, side_of_uid(bpf_get_current_uid_gid()))) &&
+	       (!(used & SCOPE_PID) || passes(cfg, SCOPE_PID, side_of_pid(tgid))) &&
+	       (!(used & SCOPE_CGROUP) || passes(cfg, SCOPE_CGROUP, side_of_cgroup(bpf_get_current_cgroup_id())));
+}
+
+static __always_inline bool wanted(u32 kind)
+{
+	struct config *cfg = current_config();
+	if (!cfg)
+		return false;
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	if (cfg->mask >> (kind & 63) & 1) {
+		for (int i = 0; i < OWN_PROCESSES; i++)
+			if (cfg->own[i] == tgid)
+				return false;
+		if (!(cfg->only | cfg->ignore) || in_scope(cfg, tgid))
+			return true;
+	}
+	struct counters *count = counters_of_cpu();
+	if (count)
+		count->filtered[kind & (KIND_SLOTS - 1)]++;
+	return false;
+}
+
+// Whether this process may report one more event of this kind.
+static __always_inline bool take_token(struct scratch *s, u32 limit, u32 kind)
+{
+	struct bucket_key key = {.tgid = bpf_get_current_pid_tgid() >> 32, .kind = kind};
+	struct bucket *bucket = bucket_of(&key);
+	u64 now = bpf_ktime_get_boot_ns();
+	if (!bucket) {
+		struct bucket full = {.at = now, .told = now, .tokens = limit - 1};
+		set_bucket(&key, &full);
+		return true;
+	}
+	u64 elapsed = now - bucket->at;
+	if (elapsed >= SECOND) {
+		bucket->tokens = limit;
+		bucket->at = now;
+	} else if (elapsed * limit >= SECOND) {
+		u64 more = elapsed * limit / SECOND;
+		bucket->tokens = bucket->tokens + more > limit ? limit : bucket->tokens + more;
+		bucket->at += more * SECOND / limit;
+	}
+	if (!bucket->tokens) {
+		struct counters *count = counters_of_cpu();
+		if (count)
+			count->suppressed[kind & (KIND_SLOTS - 1)]++;
+		__sync_fetch_and_add(&bucket->suppressed, 1);
+		return false;
+	}
+	bucket->tokens--;
+	if (bucket->suppressed && now - bucket->told >= SECOND) {
+		s->suppressed = bucket->suppressed;
+		bucket->suppressed = 0;
+		bucket->told = now;
+	}
+	return true;
+}
+
+// ---- header -------------------------------------------------------------------------------------
+
+// The pid namespace of the current task; 0 for the first one, whose process ids are the host's.
+static __always_inline void *inner_pid_namespace(void *task, u32 *level)
+{
+	void *pid = GET(void *, task, task_struct__thread_pid);
+	*level = GET(u32, pid, pid__level);
+	return *level ? PEEK(void *, pid + (u64)*level * SIZE_upid, pid__numbers + OFF_upid__ns) : NULL;
+}
+
+// Fills the header for the current task; strings are put after it.
+static __always_inline void fill_header(struct scratch *s, u32 kind)
+{
+	struct event *e = &s->event;
+	void *task = current_task();
+	void *leader = GET(void *, task, task_struct__group_leader);
+	void *parent = GET(void *, task, task_struct__real_parent);
+	void *cred = GET(void *, task, task_struct__cred);
+	void *mnt_ns = GET(void *, GET(void *, task, task_struct__nsproxy), nsproxy__mnt_ns);
+	u64 pid_tgid = bpf_get_current_pid_tgid();
+	u64 uid_gid = bpf_get_current_uid_gid();
+	u32 level;
+	void *pid_ns = inner_pid_namespace(task, &level);
+
+	e->kind = kind;
+	e->version = RECORD_VERSION;
+	e->boot_ns = bpf_ktime_get_boot_ns();
+	e->cpu = bpf_get_smp_processor_id();
+	e->tgid = pid_tgid >> 32;
+	e->tid = pid_tgid;
+	e->ppid = GET(u32, parent, task_struct__tgid);
+	e->leader_start = GET(u64, leader, task_struct__start_boottime);
+	e->uid = uid_gid;
+	e->euid = GET(u32, cred, cred__euid);
+	e->gid = uid_gid >> 32;
+	e->loginuid = HAS_LOGINUID ? GET(u32, task, task_struct__loginuid) : -1;
+	e->cgroup = bpf_get_current_cgroup_id();
+	e->mntns = GET(u32, mnt_ns, mnt_namespace__ns__inum);
+	e->pidns = level ? PEEK(u32, pid_ns, pid_namespace__ns__inum) : PROC_PID_INIT_INO;
+	e->ret = s->ret;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	__builtin_memset(e->a, 0, sizeof(e->a) + sizeof(e->slen));
+	s->end = HEADER_SIZE;
+	s->suppressed = 0;
+	s->raced = 0;
+}
+
+// Begins a record of the current task. False when the process is over its limit: there is nothing to put then.
+static __always_inline bool begin(struct scratch *s, u32 kind)
+{
+	fill_header(s, kind);
+	struct config *cfg = current_config();
+	return !cfg || !cfg->limit || !(BULK_KINDS >> (kind & 63) & 1) || take_token(s, cfg->limit, kind);
+}
+
+// ---- into a ring --------------------------------------------------------------------------------
+
+static __always_inline void emit_one(struct scratch *s)
+{
+	struct event *e = &s->event;
+	struct config *cfg = current_config();
+	struct counters *count = counters_of_cpu();
+	u32 end = s->end & RECORD_MASK;
+	u32 kind = e->kind & (KIND_SLOTS - 1);
+	u32 ring = BULK_KINDS >> kind & 1;
+	u32 len = (end + 7) & ~7u;
+	if (!cfg || !count || len > MAX_RECORD)
+		return;
+	__builtin_memset(s->record + end, 0, 8); // the padding
+	e->len = len;
+	e->flags = s->flags;
+	e->cpu_seq = ++count->seq[ring];
+	u64 flags = cfg->wake >> ring & 1 ? 0 : BPF_RB_NO_WAKEUP;
+	long failed = ring ? put_in_bulk(e, len, flags) : put_in_lifecycle(e, len, flags);
+	if (failed)
+		count->dropped[kind]++;
+	else
+		count->emitted[kind]++;
+}
+
+// Makes another record of the one just put: the same moment and process, other arguments, no strings yet.
+static __always_inline void begin_again(struct scratch *s, u32 kind)
+{
+	struct event *e = &s->event;
+	__builtin_memset(e->a, 0, sizeof(e->a) + sizeof(e->slen));
+	e->kind = kind;
+	s->end = HEADER_SIZE;
+}
+
+static __always_inline void emit(struct scratch *s)
+{
+	emit_one(s);
+	if (!s->suppressed)
+		return;
+	u32 kind = s->event.kind;
+	begin_again(s, EVENT_SUPPRESSED);
+	s->event.a[0] = kind;
+	s->event.a[1] = s->suppressed;
+	s->event.ret = s->flags = 0;
+	emit_one(s);
+}
+
+// ---- strings ------------------------------------------------------------------------------------
+
+// Counts the bytes just written at the end of the record as part of this string.
+static __always_inline void keep(struct scratch *s, u32 slot, u32 size)
+{
+	u32 room = MAX_PATH - (s->event.slen[slot] & (2 * MAX_PATH - 1));
+	if (size > room) {
+		s->flags |= FLAG_TRUNCATED;
+		size = room;
+	}
+	s->event.slen[slot] += size;
+	s->end += size;
+}
+
+// A NUL-terminated string in this memory.
+static __always_inline void put_string(struct scratch *s, u32 slot, u64 from, enum memory memory)
+{
+	u8 *to = s->record + (s->end & RECORD_MASK);
+	long size = memory == KERNEL ? bpf_probe_read_kernel_str(to, MAX_PATH, (void *)from)
+				     : bpf_probe_read_user_str(to, MAX_PATH, (void *)from);
+	if (memory == USER)
+		s->flags |= FLAG_USER_PTR;
+	if (size < 0)
+		s->flags |= FLAG_FAULT;
+	else if (size == MAX_PATH)
+		s->flags |= FLAG_TRUNCATED;
+	if (size > 1)
+		keep(s, slot, size - 1);
+}
+
+static __always_inline void put_user(struct scratch *s, u32 slot, u64 from)
+{
+	put_string(s, slot, from, USER);
+}
+
+static __always_inline void put_bytes(struct scratch *s, u32 slot, const void *from, u32 size)
+{
+	if (size > MAX_PATH)
+		return;
+	if (bpf_probe_read_kernel(s->record + (s->end & RECORD_MASK), size, from))
+		s->flags |= FLAG_FAULT;
+	else
+		keep(s, slot, size);
+}
+
+// Reads an argument's struct from user memory, and says so.
+static __always_inline bool read_user(struct scratch *s, void *to, u32 size, u64 from)
+{
+	s->flags |= FLAG_USER_PTR;
+	if (!bpf_probe_read_user(to, size, (void *)from))
+		return true;
+	s->flags |= FLAG_FAULT;
+	return false;
+}
+
+#endif

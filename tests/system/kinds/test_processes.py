@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from sentinel_engine.collector.live import LiveSource
 from sentinel_engine.records import Record
-from sentinel_engine.schema import EXE_DELETED, EXE_MEMFD, RecordFlag
+from sentinel_engine.schema import EXE_DELETED, EXE_MEMFD, KILL_CALLS, RecordFlag
 from tests.system.kinds.causes import DEADLINE, Cause, of, only, until_exit
 
 pytestmark = pytest.mark.kernel
@@ -193,3 +194,109 @@ def test_memfd_and_kill(cause: Cause) -> None:
     assert (thread.arg("target_pid"), thread.arg("call")) == (thread.tgid, 2)
     assert group.arg("target_pid") == (1 << 64) - 1073741  # a process group, as the call has it
     assert group.ret == -errno.ESRCH
+
+
+def test_signals_by_every_call(cause: Cause) -> None:
+    records = cause("""
+        import signal
+        signal.signal(signal.SIGUSR1, lambda *_: None)
+        me = os.getpid()
+        info = (ctypes.c_int * 32)(signal.SIGUSR1, 0, -1)  # SI_QUEUE
+        libc.syscall(129, me, signal.SIGUSR1, info)
+        libc.syscall(297, me, me, signal.SIGUSR1, info)
+        signal.pidfd_send_signal(os.pidfd_open(me), signal.SIGUSR1)
+    """)
+    found = of(records, "kill")
+    assert [KILL_CALLS[record.arg("call")] for record in found] == [
+        "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal",
+    ]  # fmt: skip
+    assert {(record.arg("target_pid"), record.arg("signal"), record.ret) for record in found} == {
+        (found[0].tgid, signal.SIGUSR1, 0)
+    }
+
+
+def test_targets_in_another_pid_namespace_are_the_hosts_processes(source: LiveSource) -> None:
+    code = """
+import ctypes, os, signal
+libc = ctypes.CDLL(None)
+sleepers = []
+for _ in range(70):  # more than one node of the kernel's table
+    if not (pid := os.fork()): signal.pause()
+    sleepers.append(pid)
+for pid in sleepers: os.kill(pid, signal.SIGKILL)
+libc.ptrace(0x4206, sleepers[0], None, None)
+try: os.kill(30000, signal.SIGTERM)
+except ProcessLookupError: pass
+"""
+    child = subprocess.Popen(["unshare", "--pid", "--fork", sys.executable, "-I", "-S", "-c", code])
+    records = until_exit(source, child, family=True)
+    inner = next(record for record in of(records, "exec") if b"python" in record.string("exe"))
+    children = [record.arg("child_pid") for record in of(records, "fork") if record.tgid == inner.tgid]
+    kills = [record for record in of(records, "kill") if record.tgid == inner.tgid]
+    assert len(children) == 70
+    assert [record.arg("target_pid") for record in kills] == [*children, 30000]  # there is no such process
+    assert only(records, "ptrace").arg("target_pid") == children[0]
+
+
+def test_writing_into_another_process(cause: Cause) -> None:
+    records = cause("""
+        class Part(ctypes.Structure): _fields_ = [("base", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+        text = ctypes.create_string_buffer(b"planted")
+        there = ctypes.create_string_buffer(16)
+        ours, theirs = Part(ctypes.addressof(text), 7), Part(ctypes.addressof(there), 7)
+        assert libc.process_vm_writev(os.getpid(), ctypes.byref(ours), 1, ctypes.byref(theirs), 1, 0) == 7
+        print(ctypes.addressof(there))
+    """)
+    record = only(records, "process_vm_write")
+    assert (record.arg("target_pid"), record.arg("length"), record.ret) == (record.tgid, 7, 7)
+    assert record.arg("address") > 0
+    assert record.flags == RecordFlag.USER_PTR
+
+
+def test_namespaces(cause: Cause) -> None:
+    records = cause("""
+        mine = os.open("/proc/self/ns/uts", os.O_RDONLY)
+        assert call("unshare", 0x04000000) == (0, 0)
+        assert call("setns", mine, 0x04000000) == (0, 0)
+        assert call("setns", 99, 0)[0] == -1
+    """)
+    left, back, bad = only(records, "unshare"), *of(records, "setns")
+    assert (left.arg("flags"), left.ret) == (0x04000000, 0)
+    assert (back.arg("flags"), back.arg("inode")) == (0x04000000, Path("/proc/self/ns/uts").stat().st_ino)
+    assert (back.ret, bad.ret, bad.arg("fd"), bad.arg("inode")) == (0, -errno.EBADF, 99, 0)
+
+
+def test_capabilities(cause: Cause) -> None:
+    records = cause("""
+        header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+        sets = (ctypes.c_uint32 * 6)()
+        assert call("capget", header, sets) == (0, 0)
+        sets[0], sets[1], sets[2], sets[3], sets[4], sets[5] = 1 << 7, 1 << 7 | 1 << 13, 0, 1, 1, 0
+        assert call("capset", header, sets) == (0, 0)
+        sets[1] |= 1 << 21
+        assert call("capset", header, sets)[0] == -1
+        call("capset", header, ctypes.c_void_p(8))
+    """)
+    good, refused, unreadable = of(records, "capset")
+    raw = 1 << 13
+    assert good.args[:3] == (1 << 7 | 1 << 32, 1 << 7 | raw | 1 << 32, 0)
+    assert (good.ret, good.flags) == (0, 0)  # what the kernel has, not what was asked for
+    assert refused.arg("permitted") == good.arg("permitted") | 1 << 21
+    assert (refused.ret, refused.flags) == (-errno.EPERM, RecordFlag.USER_PTR)
+    assert unreadable.flags & RecordFlag.FAULT
+
+
+def test_prctl_without_the_noise(cause: Cause) -> None:
+    records = cause("""
+        libc.prctl(15, b"[kworker/0:1]", 0, 0, 0)
+        libc.prctl(16, ctypes.create_string_buffer(16), 0, 0, 0)
+        libc.prctl(4, 0, 0, 0, 0)
+        libc.prctl(38, 1, 0, 0, 0)
+        libc.prctl(0x59616d61, ctypes.c_ulong(-1), 0, 0, 0)
+    """)
+    found = of(records, "prctl")
+    assert [(record.arg("option"), record.string("name")) for record in found] == [
+        (15, b"[kworker/0:1]"), (4, b""), (38, b""), (0x59616D61, b""),
+    ]  # fmt: skip
+    assert found[2].arg("arg2") == 1
+    assert {record.flags for record in found} == {0}

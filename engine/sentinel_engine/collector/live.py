@@ -99,6 +99,7 @@ class LiveSource:
         self._lock = threading.Lock()  # close may come from another thread than read
         self._closed = False
         self._mask = mask
+        self._limit = 0
         self._own = (own + [0] * 4)[:4]
         self._config = Map(loaded.maps["config"], _CONFIG.size)
         self._counters = Map(loaded.maps["counters"], _COUNTERS.size * possible_cpus())
@@ -138,6 +139,15 @@ class LiveSource:
                 return
             self._mask = mask
             self._follow_mask()
+            self._write_config()
+
+    def set_limit(self, per_second: int) -> None:
+        """Report at most this many events a second of each process and bulk kind from now on; 0 for all.
+
+        What is over it is counted by kind, and told in ``suppressed`` events: once a second, and when a process ends.
+        """
+        with self._lock:
+            self._limit = per_second
             self._write_config()
 
     def suppressed(self) -> dict[str, int]:
@@ -202,7 +212,7 @@ class LiveSource:
 
     def _write_config(self) -> None:
         wake = sum(pace.wake << place for place, pace in enumerate(self._paces))
-        self._config.update(0, _CONFIG.pack(self._mask, wake, *self._own, 0, 0, 0, 0))
+        self._config.update(0, _CONFIG.pack(self._mask, wake, *self._own, 0, 0, self._limit, 0))
 
     def _fill_tables(self) -> None:
         native, compat = (table(name) if name else {} for name in _TABLES[platform.machine()])

@@ -51,8 +51,7 @@ int on_kill(u64 *ctx)
 	s->event.a[0] = (s64)(call == CALL_pidfd_send_signal ? pid_of_file(file_of(s->arg[0])) : host_pid(s->arg[0]));
 	s->event.a[1] = signal;
 	s->event.a[2] = call - CALL_kill;
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 int on_process_vm_write(u64 *ctx)
@@ -61,7 +60,8 @@ int on_process_vm_write(u64 *ctx)
 	if (!s)
 		return 0;
 	u64 from = s->arg[3]; // where in the other process: an array of struct iovec
-	fill_header(s, EVENT_PROCESS_VM_WRITE);
+	if (!begin(s, EVENT_PROCESS_VM_WRITE))
+		return 0;
 	s->event.a[0] = (u32)host_pid(s->arg[0]);
 	if (s->flags & FLAG_COMPAT) {
 		u32 part[2] = {};
@@ -74,8 +74,7 @@ int on_process_vm_write(u64 *ctx)
 		s->event.a[1] = part[0];
 		s->event.a[2] = part[1];
 	}
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 #define PTRACE_PEEKTEXT 1
@@ -93,13 +92,13 @@ int on_ptrace(u64 *ctx)
 	bool peek = request >= PTRACE_PEEKTEXT && request <= PTRACE_PEEKUSER;
 	if (peek || (s->ret < 0 && !attach))
 		return 0;
-	fill_header(s, EVENT_PTRACE);
+	if (!begin(s, EVENT_PTRACE))
+		return 0;
 	s->event.a[0] = request;
 	s->event.a[1] = (u32)host_pid(s->arg[1]);
 	s->event.a[2] = s->arg[2];
 	s->event.a[3] = s->arg[3];
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 // ---- privilege -----------------------------------------------------------------------------------
@@ -110,15 +109,15 @@ int on_setuid(u64 *ctx)
 	if (!s)
 		return 0;
 	u32 call = s->call;
-	fill_header(s, EVENT_SETUID);
+	if (!begin(s, EVENT_SETUID))
+		return 0;
 	s->event.a[0] = call - CALL_setuid;
 	s->event.a[1] = (u32)s->arg[0];
 	if (call >= CALL_setreuid && call <= CALL_setresgid)
 		s->event.a[2] = (u32)s->arg[1];
 	if (call == CALL_setresuid || call == CALL_setresgid)
 		s->event.a[3] = (u32)s->arg[2];
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 #define CAPABILITY_V1 0x19980330
@@ -130,7 +129,8 @@ int on_capset(u64 *ctx)
 	if (!s)
 		return 0;
 	u64 *a = s->event.a;
-	fill_header(s, EVENT_CAPSET);
+	if (!begin(s, EVENT_CAPSET))
+		return 0;
 	if (s->ret == 0) {
 		void *cred = GET(void *, current_task(), task_struct__cred);
 		a[0] = PEEK(u64, cred, cred__cap_effective);
@@ -144,8 +144,7 @@ int on_capset(u64 *ctx)
 		for (int i = 0; i < 3; i++)
 			a[i] = words[i] | (u64)words[i + 3] << 32;
 	}
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 // Options of prctl(2) that change what a process may do, what it is called, or who may look into it.
@@ -180,10 +179,11 @@ int on_prctl(u64 *ctx)
 	s->event.a[0] = option;
 	s->event.a[1] = s->arg[1];
 	s->event.a[2] = s->arg[2];
-	if (option == PR_SET_NAME) // its own copy is what the kernel goes by: the header was filled after the call
+	if (option == PR_SET_NAME) { // the kernel's own copy, and not what the argument points to by now
+		bpf_get_current_comm(s->event.comm, sizeof(s->event.comm));
 		put_string(s, 0, (u64)s->event.comm, KERNEL);
-	emit(s);
-	return 0;
+	}
+	return finish(ctx);
 }
 
 // ---- programs from memory, and the kernel's own -----------------------------------------------------
@@ -191,13 +191,11 @@ int on_prctl(u64 *ctx)
 int on_memfd_create(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
-	if (!s)
+	if (!s || !begin(s, EVENT_MEMFD_CREATE))
 		return 0;
-	fill_header(s, EVENT_MEMFD_CREATE);
 	s->event.a[0] = (u32)s->arg[1];
 	put_user(s, 0, s->arg[0]);
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 // Commands of bpf(2), and the two fields of its PROG_LOAD argument that we report.
@@ -214,7 +212,8 @@ int on_bpf(u64 *ctx)
 	u32 command = s->arg[0], type = 0;
 	if (command < 64 && BPF_COMMANDS_OF_DATA >> command & 1)
 		return 0;
-	fill_header(s, EVENT_BPF);
+	if (!begin(s, EVENT_BPF))
+		return 0;
 	s->event.a[0] = command;
 	if (command == PROG_LOAD) {
 		read_user(s, &type, sizeof(type), s->arg[1]);
@@ -223,8 +222,7 @@ int on_bpf(u64 *ctx)
 		if (s->arg[2] >= PROG_NAME_AT + PROG_NAME_SIZE)
 			put_user(s, 0, s->arg[1] + PROG_NAME_AT);
 	}
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 // ---- memory, namespaces, io_uring ----------------------------------------------------------------
@@ -239,32 +237,27 @@ int on_mprotect(u64 *ctx)
 	s->event.a[0] = s->arg[0];
 	s->event.a[1] = s->arg[1];
 	s->event.a[2] = (u32)s->arg[2];
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 int on_unshare(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
-	if (!s)
+	if (!s || !begin(s, EVENT_UNSHARE))
 		return 0;
-	fill_header(s, EVENT_UNSHARE);
 	s->event.a[0] = s->arg[0];
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 int on_setns(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
-	if (!s)
+	if (!s || !begin(s, EVENT_SETNS))
 		return 0;
-	fill_header(s, EVENT_SETNS);
 	s->event.a[0] = (u32)s->arg[0];
 	s->event.a[1] = (u32)s->arg[1];
 	s->event.a[2] = PEEK(u64, PEEK(void *, file_of(s->arg[0]), file__f_inode), inode__i_ino);
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 int on_io_uring_setup(u64 *ctx)
@@ -273,12 +266,12 @@ int on_io_uring_setup(u64 *ctx)
 	if (!s)
 		return 0;
 	u32 params[3] = {}; // struct io_uring_params: sizes of both queues, flags
-	fill_header(s, EVENT_IO_URING_SETUP);
+	if (!begin(s, EVENT_IO_URING_SETUP))
+		return 0;
 	s->event.a[0] = (u32)s->arg[0];
 	read_user(s, params, sizeof(params), s->arg[1]);
 	s->event.a[1] = params[2];
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 #endif

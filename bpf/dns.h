@@ -76,7 +76,7 @@ static __always_inline bool put_question(struct scratch *s, u64 from, u64 size)
 	return true;
 }
 
-// For the first message of the call; for the next one it calls itself.
+// For one message of the call. It is called again for the next one.
 int on_dns(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
@@ -87,13 +87,14 @@ int on_dns(u64 *ctx)
 	struct {
 		u16 family, port;
 	} to = {};
+	s->flags &= FLAG_COMPAT;
+	s->call_again = false;
 	struct message *m = &s->message; // in the scratch, where the verifier does not follow it
-	u32 flags = s->flags;
 	if (!is_internet(PEEK(u16, sk, sock_common__skc_family)) || !read_message(s, s->place, m))
 		return 0;
 	barrier();
 	if (m->to)
-		bpf_probe_read_user(&to, sizeof(to), (void *)m->to);
+		read_from_user(&to, sizeof(to), (void *)m->to);
 	else
 		to.port = PEEK(u16, sk, sock_common__skc_dport);
 	// Over TCP a message's length comes before it.
@@ -107,12 +108,8 @@ int on_dns(u64 *ctx)
 	s->event.a[0] = (u32)s->arg[0];
 	s->event.a[3] = 0;
 	barrier();
-	if (put_question(s, m->payload + skip, m->size - skip))
-		emit(s);
-	s->flags = flags;
-	if (++s->place < MESSAGES)
-		run_handler(ctx, EVENT_DNS);
-	return 0;
+	s->call_again = ++s->place < MESSAGES;
+	return put_question(s, m->payload + skip, m->size - skip) ? finish(ctx) : 0;
 }
 
 #endif

@@ -11,13 +11,13 @@ static __always_inline void put_tty(struct scratch *s, void *tty)
 	const char pts[4] = "pts/";
 	char name[4] = {};
 	void *from = tty + OFF_tty_struct__name;
-	if (!tty || bpf_probe_read_kernel(name, 3, from))
+	if (!tty || read_from_kernel(name, 3, from))
 		return;
 	if (*(u32 *)name == ('p' | 't' << 8 | 's' << 16)) {
 		put_bytes(s, 3, pts, sizeof(pts));
 		from += 3;
 	}
-	long size = bpf_probe_read_kernel_str(s->record + (s->end & RECORD_MASK), TTY_NAME_SIZE, from);
+	long size = read_string_from_kernel(s->record + (s->end & RECORD_MASK), TTY_NAME_SIZE, from);
 	if (size > 1)
 		keep(s, 3, size - 1);
 }
@@ -29,7 +29,7 @@ static __always_inline void put_argv(struct scratch *s, u64 from, u64 size)
 		size = MAX_ARGV;
 		s->flags |= FLAG_TRUNCATED;
 	}
-	if (bpf_probe_read_user(s->record + (s->end & RECORD_MASK), size, (void *)from))
+	if (read_from_user(s->record + (s->end & RECORD_MASK), size, (void *)from))
 		s->flags |= FLAG_FAULT;
 	else
 		keep(s, 1, size);
@@ -42,7 +42,7 @@ int tp_sched_process_exec(u64 *ctx)
 	if (!s || !wanted(EVENT_EXEC))
 		return 0;
 	s->flags = s->ret = 0;
-	fill_header(s, EVENT_EXEC);
+	begin(s, EVENT_EXEC);
 
 	struct event *e = &s->event;
 	void *mm = GET(void *, task, task_struct__mm);
@@ -70,7 +70,7 @@ int tp_sched_process_exec(u64 *ctx)
 		put_argv(s, s->arg[0], s->arg[1]);
 	}
 	put_tty(s, (void *)s->arg[2]);
-	emit_one(s);
+	emit(s);
 	return 0;
 }
 
@@ -90,10 +90,10 @@ int tp_sched_process_fork(u64 *ctx)
 	if (!wanted(EVENT_FORK))
 		return 0;
 	s->flags = s->ret = 0;
-	fill_header(s, EVENT_FORK);
+	begin(s, EVENT_FORK);
 	s->event.a[0] = pid;
 	s->event.a[1] = GET(u64, child, task_struct__start_boottime);
-	emit_one(s);
+	emit(s);
 	return 0;
 }
 
@@ -110,7 +110,7 @@ static __always_inline void emit_suppressed(struct scratch *s)
 		if (!bucket)
 			continue;
 		if (bucket->suppressed) {
-			begin_again(s, EVENT_SUPPRESSED);
+			clear(s, EVENT_SUPPRESSED);
 			s->event.a[0] = kind;
 			s->event.a[1] = bucket->suppressed;
 			emit_one(s);
@@ -128,11 +128,11 @@ int tp_sched_process_exit(u64 *ctx)
 	if (GET(u32, GET(void *, task, task_struct__signal), signal_struct__live) != 0 || !s || !cfg)
 		return 0;
 	s->flags = s->ret = 0;
-	fill_header(s, EVENT_EXIT);
+	fill_header(s);
 	if (cfg->limit)
 		emit_suppressed(s);
 	if (wanted(EVENT_EXIT)) {
-		begin_again(s, EVENT_EXIT);
+		clear(s, EVENT_EXIT);
 		u32 code = GET(u32, task, task_struct__exit_code);
 		s->event.a[0] = code >> 8 & 0xff;
 		s->event.a[1] = code & 0x7f;

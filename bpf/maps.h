@@ -7,6 +7,7 @@
 #define NAME_SIZE 256	 // NAME_MAX and room for a mask
 #define RECORD_MASK (MAX_RECORD - 1)
 #define SEEN_SIZE 256 // of a path, when a call begins
+#define FINISH 0	// the handler that is no kind's
 #define TRACKED 4096  // calls, processes under a limit, members of a scope: more than ever are at once
 
 // Call and kind that one system call number stands for, in the native [0] and the 32-bit [1] table.
@@ -101,6 +102,7 @@ struct scratch {
 	u32 flags;	// record flags so far
 	u32 end;	// bytes of the record in use
 	u32 place;	// of the message in a call that sends several
+	bool call_again; // the handler, for the next one
 	u32 raced;	// 1 + the place of the path that had changed since the call began
 	u64 suppressed; // events of this kind not reported before this one, and not told of yet
 	union {
@@ -150,7 +152,6 @@ static __always_inline void *first(void *map)
 #define forget_bucket(key) bpf_map_delete_elem(&buckets, key)
 #define entered_of(thread) ((struct entered *)bpf_map_lookup_elem(&entered, &(u64){thread}))
 #define set_entered(thread, value) bpf_map_update_elem(&entered, &(u64){thread}, value, 0)
-#define forget_entered(thread) bpf_map_delete_elem(&entered, &(u64){thread})
 #define put_in_lifecycle(e, len, flags) bpf_ringbuf_output(&lifecycle, e, len, flags)
 #define put_in_bulk(e, len, flags) bpf_ringbuf_output(&bulk, e, len, flags)
 #else
@@ -230,11 +231,6 @@ static __always_inline struct entered *entered_of(u64 thread)
 static __always_inline void set_entered(u64 thread, struct entered *value)
 {
 	entered.update(&thread, value);
-}
-
-static __always_inline void forget_entered(u64 thread)
-{
-	entered.delete(&thread);
 }
 
 static __always_inline long put_in_lifecycle(struct event *e, u32 len, u64 flags)

@@ -145,7 +145,7 @@ int tp_sys_enter(u64 *ctx)
 	for (u32 slot = 0; slot < 2; slot++) {
 		s->entered.path[slot][0] = 0;
 		if (slot < s->names.count)
-			bpf_probe_read_user_str(s->entered.path[slot], SEEN_SIZE, (void *)s->names.from[slot]);
+			read_string_from_user(s->entered.path[slot], SEEN_SIZE, (void *)s->names.from[slot]);
 	}
 	set_entered(bpf_get_current_pid_tgid(), &s->entered);
 	return 0;
@@ -170,6 +170,14 @@ static __always_inline bool has_changed(struct scratch *s, u32 slot, u32 from, u
 	return false;
 }
 
+// What was kept when this call began is not the beginning of the thread's next one.
+static __always_inline void forget_beginning(void)
+{
+	struct entered *before = entered_of(bpf_get_current_pid_tgid());
+	if (before)
+		before->call = 0;
+}
+
 // Finds where each path that is not absolute begins: before any string is put, since to follow a typed pointer takes
 // the verifier some 0.1 ms each time that it comes by.
 static __always_inline void place_names(struct scratch *s, enum memory of_strings)
@@ -180,9 +188,9 @@ static __always_inline void place_names(struct scratch *s, enum memory of_string
 	for (u32 slot = 0; slot < names->count && slot < 2; slot++) {
 		char first = 0;
 		if (of_strings == KERNEL)
-			bpf_probe_read_kernel(&first, sizeof(first), (void *)names->from[slot]);
+			read_from_kernel(&first, sizeof(first), (void *)names->from[slot]);
 		else if (names->memory == USER)
-			bpf_probe_read_user(&first, sizeof(first), (void *)names->from[slot]);
+			read_from_user(&first, sizeof(first), (void *)names->from[slot]);
 		int fd = names->fd[slot];
 		if (first == '/')
 			names->at[slot] = (struct place){};
@@ -226,8 +234,8 @@ static __always_inline void emit_race(struct scratch *s)
 	u32 from = HEADER_SIZE + (second ? s->event.slen[0] : 0);
 	if (!before || size > MAX_PATH)
 		return;
-	bpf_probe_read_kernel(s->path, size, s->record + (from & RECORD_MASK));
-	begin_again(s, EVENT_ARGUMENT_RACE);
+	read_from_kernel(s->path, size, s->record + (from & RECORD_MASK));
+	clear(s, EVENT_ARGUMENT_RACE);
 	s->event.a[0] = during;
 	put_bytes(s, 0, s->path, size);
 	put_string(s, 1, (u64)before->path[second & 1], KERNEL);
@@ -249,7 +257,7 @@ int on_path(u64 *ctx)
 	if (kind == EVENT_OPEN) {
 		a[3] = s->call - CALL_open;
 		if (s->call == CALL_openat2) {
-			if (bpf_probe_read_user(how, sizeof(how), (void *)s->arg[2]))
+			if (read_from_user(how, sizeof(how), (void *)s->arg[2]))
 				s->flags |= FLAG_FAULT;
 			a[0] = how[0];
 			a[1] = how[1];
@@ -265,15 +273,25 @@ int on_path(u64 *ctx)
 	}
 	place_names(s, USER);
 	put_names(s, USER);
+	forget_beginning();
 	if (s->names.raw[0])
 		put_user(s, 1, s->names.raw[0]);
 	if (s->names.raw[1])
 		put_user(s, 2, s->names.raw[1]);
+	return finish(ctx);
+}
+
+// Where each call that is reported ends.
+int on_finish(u64 *ctx)
+{
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
 	emit(s);
 	if (s->raced)
 		emit_race(s);
-	if (s->names.memory == USER)
-		forget_entered(bpf_get_current_pid_tgid());
+	if (s->call_again)
+		run_handler(ctx, s->kind);
 	return 0;
 }
 

@@ -24,7 +24,7 @@ static __always_inline bool put_path(struct scratch *s, u32 slot, struct place a
 	REQUIRE(OFF_mount__mnt + OFF_vfsmount__mnt_root == OFF_mount__mnt_parent + 16);
 	REQUIRE(OFF_dentry__d_name__name == OFF_dentry__d_parent + 16);
 	void *mount = at.mnt - OFF_mount__mnt;
-	if (!at.dentry || bpf_probe_read_kernel(&m, sizeof(m), mount + OFF_mount__mnt_parent))
+	if (!at.dentry || read_from_kernel(&m, sizeof(m), mount + OFF_mount__mnt_parent))
 		return false;
 	for (int i = 0; i < COMPONENTS; i++) {
 		if (at.dentry == m.root) {
@@ -34,11 +34,11 @@ static __always_inline bool put_path(struct scratch *s, u32 slot, struct place a
 			}
 			at.dentry = m.mountpoint;
 			mount = m.parent;
-			if (bpf_probe_read_kernel(&m, sizeof(m), mount + OFF_mount__mnt_parent))
+			if (read_from_kernel(&m, sizeof(m), mount + OFF_mount__mnt_parent))
 				break;
 			continue;
 		}
-		if (bpf_probe_read_kernel(&d, sizeof(d), at.dentry + OFF_dentry__d_parent))
+		if (read_from_kernel(&d, sizeof(d), at.dentry + OFF_dentry__d_parent))
 			break;
 		u32 size = (d.hash_len >> 32) & (NAME_SIZE - 1);
 		u32 start = s->start;
@@ -47,7 +47,7 @@ static __always_inline bool put_path(struct scratch *s, u32 slot, struct place a
 		start = (start - size - 1) & (MAX_PATH - 1);
 		s->start = start;
 		s->path[start] = '/';
-		bpf_probe_read_kernel(s->path + start + 1, size, d.name);
+		read_from_kernel(s->path + start + 1, size, d.name);
 		if (d.parent == at.dentry) {
 			s->loose = s->whole = true;
 			break;
@@ -70,7 +70,7 @@ static __always_inline bool put_path(struct scratch *s, u32 slot, struct place a
 static __always_inline struct place place_of_file(void *file)
 {
 	struct place at = {};
-	bpf_probe_read_kernel(&at, sizeof(at), file + OFF_file__f_path);
+	read_from_kernel(&at, sizeof(at), file + OFF_file__f_path);
 	return at;
 }
 
@@ -78,7 +78,7 @@ static __always_inline struct place working_directory(void *task)
 {
 	struct place at = {};
 	void *fs = GET(void *, task, task_struct__fs);
-	bpf_probe_read_kernel(&at, sizeof(at), fs + OFF_fs_struct__pwd);
+	read_from_kernel(&at, sizeof(at), fs + OFF_fs_struct__pwd);
 	return at;
 }
 
@@ -90,7 +90,7 @@ static __always_inline void *file_of(int fd)
 		return NULL;
 	void **slots = GET(void **, table, fdtable__fd);
 	void *file = NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), slots + (u32)fd);
+	read_from_kernel(&file, sizeof(file), slots + (u32)fd);
 	return file;
 }
 

@@ -12,11 +12,16 @@
 #define PEEK(type, base, member)                                                                    \
 	({                                                                                          \
 		type _value = 0;                                                                    \
-		bpf_probe_read_kernel(&_value, sizeof(_value), (void *)((u64)(base) + OFF_##member)); \
+		read_from_kernel(&_value, sizeof(_value), (void *)((u64)(base) + OFF_##member)); \
 		_value;                                                                             \
 	})
 
 static void *(*current_task)(void) = (void *)158; // bpf_get_current_task_btf, newer than BCC's headers
+// bpf_probe_read_*: under their own names BCC would read all of the kernel's symbols for each use.
+static long (*read_from_user)(void *to, u32 size, const void *from) = (void *)112;
+static long (*read_from_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static long (*read_string_from_user)(void *to, u32 size, const void *from) = (void *)114;
+static long (*read_string_from_kernel)(void *to, u32 size, const void *from) = (void *)115;
 
 // ---- whether ------------------------------------------------------------------------------------
 
@@ -99,8 +104,8 @@ static __always_inline void *inner_pid_namespace(void *task, u32 *level)
 	return *level ? PEEK(void *, pid + (u64)*level * SIZE_upid, pid__numbers + OFF_upid__ns) : NULL;
 }
 
-// Fills the header for the current task; strings are put after it.
-static __always_inline void fill_header(struct scratch *s, u32 kind)
+// Fills the header for the current task. Last of all, since what it reads are typed pointers: see finish.
+static __always_inline void fill_header(struct scratch *s)
 {
 	struct event *e = &s->event;
 	void *task = current_task();
@@ -113,7 +118,6 @@ static __always_inline void fill_header(struct scratch *s, u32 kind)
 	u32 level;
 	void *pid_ns = inner_pid_namespace(task, &level);
 
-	e->kind = kind;
 	e->version = RECORD_VERSION;
 	e->boot_ns = bpf_ktime_get_boot_ns();
 	e->cpu = bpf_get_smp_processor_id();
@@ -130,22 +134,30 @@ static __always_inline void fill_header(struct scratch *s, u32 kind)
 	e->pidns = level ? PEEK(u32, pid_ns, pid_namespace__ns__inum) : PROC_PID_INIT_INO;
 	e->ret = s->ret;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
+}
+
+// An empty record of this kind: arguments are 0, and there are no strings.
+static __always_inline void clear(struct scratch *s, u32 kind)
+{
+	struct event *e = &s->event;
 	__builtin_memset(e->a, 0, sizeof(e->a) + sizeof(e->slen));
+	e->kind = kind;
 	s->end = HEADER_SIZE;
-	s->suppressed = 0;
-	s->raced = 0;
 }
 
 // Begins a record of the current task. False when the process is over its limit: there is nothing to put then.
 static __always_inline bool begin(struct scratch *s, u32 kind)
 {
-	fill_header(s, kind);
+	clear(s, kind);
+	s->suppressed = 0;
+	s->raced = 0;
 	struct config *cfg = current_config();
 	return !cfg || !cfg->limit || !(BULK_KINDS >> (kind & 63) & 1) || take_token(s, cfg->limit, kind);
 }
 
 // ---- into a ring --------------------------------------------------------------------------------
 
+// The header is filled.
 static __always_inline void emit_one(struct scratch *s)
 {
 	struct event *e = &s->event;
@@ -169,26 +181,26 @@ static __always_inline void emit_one(struct scratch *s)
 		count->emitted[kind]++;
 }
 
-// Makes another record of the one just put: the same moment and process, other arguments, no strings yet.
-static __always_inline void begin_again(struct scratch *s, u32 kind)
-{
-	struct event *e = &s->event;
-	__builtin_memset(e->a, 0, sizeof(e->a) + sizeof(e->slen));
-	e->kind = kind;
-	s->end = HEADER_SIZE;
-}
-
 static __always_inline void emit(struct scratch *s)
 {
+	fill_header(s);
 	emit_one(s);
 	if (!s->suppressed)
 		return;
+	// Of the same moment and process: only the arguments are others.
 	u32 kind = s->event.kind;
-	begin_again(s, EVENT_SUPPRESSED);
+	clear(s, EVENT_SUPPRESSED);
 	s->event.a[0] = kind;
 	s->event.a[1] = s->suppressed;
 	s->event.ret = s->flags = 0;
 	emit_one(s);
+}
+
+// The end of each handler of a call: what all have in common is one program, walked once by the verifier.
+static __always_inline int finish(void *ctx)
+{
+	run_handler(ctx, FINISH);
+	return 0;
 }
 
 // ---- strings ------------------------------------------------------------------------------------
@@ -209,8 +221,8 @@ static __always_inline void keep(struct scratch *s, u32 slot, u32 size)
 static __always_inline void put_string(struct scratch *s, u32 slot, u64 from, enum memory memory)
 {
 	u8 *to = s->record + (s->end & RECORD_MASK);
-	long size = memory == KERNEL ? bpf_probe_read_kernel_str(to, MAX_PATH, (void *)from)
-				     : bpf_probe_read_user_str(to, MAX_PATH, (void *)from);
+	long size = memory == KERNEL ? read_string_from_kernel(to, MAX_PATH, (void *)from)
+				     : read_string_from_user(to, MAX_PATH, (void *)from);
 	if (memory == USER)
 		s->flags |= FLAG_USER_PTR;
 	if (size < 0)
@@ -230,7 +242,7 @@ static __always_inline void put_bytes(struct scratch *s, u32 slot, const void *f
 {
 	if (size > MAX_PATH)
 		return;
-	if (bpf_probe_read_kernel(s->record + (s->end & RECORD_MASK), size, from))
+	if (read_from_kernel(s->record + (s->end & RECORD_MASK), size, from))
 		s->flags |= FLAG_FAULT;
 	else
 		keep(s, slot, size);
@@ -240,7 +252,7 @@ static __always_inline void put_bytes(struct scratch *s, u32 slot, const void *f
 static __always_inline bool read_user(struct scratch *s, void *to, u32 size, u64 from)
 {
 	s->flags |= FLAG_USER_PTR;
-	if (!bpf_probe_read_user(to, size, (void *)from))
+	if (!read_from_user(to, size, (void *)from))
 		return true;
 	s->flags |= FLAG_FAULT;
 	return false;

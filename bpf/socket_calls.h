@@ -19,8 +19,7 @@ int on_connect(u64 *ctx)
 		put_peer(s, sock_of(s->arg[0]));
 	if (!s->event.slen[0]) // refused, or a family whose peer has no port
 		put_sockaddr(s, s->arg[1], s->arg[2]);
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 int on_bind(u64 *ctx)
@@ -33,8 +32,7 @@ int on_bind(u64 *ctx)
 		put_local(s, sock_of(s->arg[0]));
 	if (!s->event.slen[0])
 		put_sockaddr(s, s->arg[1], s->arg[2]);
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 int on_accept(u64 *ctx)
@@ -44,8 +42,7 @@ int on_accept(u64 *ctx)
 		return 0;
 	s->event.a[0] = s->ret;
 	put_peer(s, sock_of(s->ret));
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 int on_listen(u64 *ctx)
@@ -56,8 +53,7 @@ int on_listen(u64 *ctx)
 	s->event.a[0] = (u32)s->arg[0];
 	put_local(s, sock_of(s->arg[0]));
 	s->event.a[3] = (u32)s->arg[1];
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 int on_socket(u64 *ctx)
@@ -73,8 +69,7 @@ int on_socket(u64 *ctx)
 	s->event.a[1] = family;
 	s->event.a[2] = type;
 	s->event.a[3] = (u32)s->arg[2];
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 int on_dup(u64 *ctx)
@@ -90,8 +85,7 @@ int on_dup(u64 *ctx)
 	s->event.a[2] = s->event.a[1];
 	s->event.a[0] = (u32)s->arg[0];
 	s->event.a[1] = s->ret;
-	emit(s);
-	return 0;
+	return finish(ctx);
 }
 
 #endif

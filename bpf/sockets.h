@@ -69,7 +69,7 @@ static __always_inline void put_user_bytes(struct scratch *s, u32 slot, u64 from
 	asm volatile("" : "+r"(size)); // or the compiler compares one register and uses another, which the verifier refuses
 	if (size > UNIX_PATH_MAX)
 		size = UNIX_PATH_MAX;
-	if (bpf_probe_read_user(s->record + (s->end & RECORD_MASK), size, (void *)from))
+	if (read_from_user(s->record + (s->end & RECORD_MASK), size, (void *)from))
 		s->flags |= FLAG_FAULT;
 	else
 		keep(s, slot, size);

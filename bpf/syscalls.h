@@ -63,8 +63,8 @@ static __always_inline struct call *unpack_socketcall(struct scratch *s)
 	u32 packed[5] = {};
 	u32 number = s->arg[0];
 	// Fewer than five are there for most; what lies behind is not used.
-	if (bpf_probe_read_user(packed, sizeof(packed), (void *)s->arg[1]) &&
-	    bpf_probe_read_user(packed, 2 * sizeof(u32), (void *)s->arg[1]))
+	if (read_from_user(packed, sizeof(packed), (void *)s->arg[1]) &&
+	    read_from_user(packed, 2 * sizeof(u32), (void *)s->arg[1]))
 		s->flags |= FLAG_FAULT;
 	s->flags |= FLAG_USER_PTR;
 	for (int i = 0; i < 5; i++)
@@ -99,7 +99,7 @@ int tp_sys_exit(u64 *ctx)
 	}
 	s->call = call->id[compat];
 	s->kind = kind;
-	s->place = 0;
+	s->place = s->call_again = 0;
 	s->ret = ctx[1];
 	run_handler(ctx, kind);
 	return 0;

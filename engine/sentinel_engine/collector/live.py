@@ -30,6 +30,7 @@ _PROG_FD: Final = struct.Struct("<I")
 _TABLES: Final = {"x86_64": ("x86_64", "i386"), "aarch64": ("aarch64", None)}
 _HANDLER: Final = "on_"  # and a kind's name: its handler; the kinds that have none share the path handler
 _PATH: Final = "on_path"
+_FINISH: Final = 0  # the slot of what all handlers end with: no kind has this number
 _ENTER: Final = TRACEPOINT_PREFIX + "sys_enter"
 
 # Waking the reader for each event slows a busy producer 3 to 5 times; above this rate it looks by itself.
@@ -222,6 +223,7 @@ class LiveSource:
             calls.update(number, _CALL.pack(*(value for column in zip(*both, strict=True) for value in column)))
         handlers = Map(self._loaded.maps["handlers"], _PROG_FD.size)
         programs = self._loaded.programs
+        handlers.update(_FINISH, _PROG_FD.pack(programs[_HANDLER + "finish"]))
         for name in {call.kind for call in CALLS}:
             handlers.update(KIND_BY_NAME[name].number, _PROG_FD.pack(programs.get(_HANDLER + name, programs[_PATH])))
 

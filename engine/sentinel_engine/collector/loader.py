@@ -174,6 +174,7 @@ def _request(sizes: dict[str, int]) -> str:
     bpf = data_dir("bpf")
     machine = platform.machine()
     flags += [
+        "-g0",  # nobody reads BCC's debug information, which takes a sixth of the time
         f"-DARCH_{machine}",
         f"-DPAGE_SIZE={mmap.PAGESIZE}",
         *(f"-D{name.upper()}_PAGES={size // mmap.PAGESIZE}" for name, size in sizes.items()),

@@ -6,6 +6,7 @@
 #define DNS_PORT 53
 #define DNS_HEADER 12
 #define DNS_NAME 255
+#define DNS_LABELS 64 // more than an address, asked for backwards, has: a name of more is cut
 #define DNS_IS_ANSWER 0x80 // of the third byte
 #define DNS_POINTER 0xc0   // of a label's length: it is no length
 #define DNS_SIZE (DNS_HEADER + DNS_NAME + 2)
@@ -47,32 +48,28 @@ static __always_inline bool put_question(struct scratch *s, u64 from, u64 size)
 		size = DNS_SIZE;
 	if (size <= DNS_HEADER || !read_user(s, s->path, size, from) || s->path[2] & DNS_IS_ANSWER)
 		return false;
-	s->left = 0;
+	s->path[size & 511] = 0; // where what was sent ends, the name does
 	s->at = DNS_HEADER;
 #pragma clang loop unroll(disable)
-	for (u32 i = DNS_HEADER; i < DNS_HEADER + DNS_NAME; i++) {
-		u8 byte = s->path[i];
-		s->at = i;
-		if (s->left) {
-			s->left--;
-		} else {
-			if (!byte || byte & DNS_POINTER)
-				break;
-			s->left = byte;
-			byte = '.';
-		}
-		if (i > DNS_HEADER)
-			s->record[(s->end + i - DNS_HEADER - 1) & RECORD_MASK] = byte;
+	for (u32 label = 0; label < DNS_LABELS; label++) {
+		u32 at = s->at & 511;
+		u8 length = s->path[at];
+		if (!length || length & DNS_POINTER)
+			break;
+		s->path[at] = '.';
+		s->at = at + 1 + length;
 		barrier();
 	}
 	barrier();
-	u32 at = s->at & 511;
-	if (at + 2 < size)
-		s->event.a[3] = s->path[at + 1] << 8 | s->path[at + 2];
+	u64 end = s->at;
+	if (end + 2 < size && !s->path[end & 511])
+		s->event.a[3] = s->path[(end + 1) & 511] << 8 | s->path[(end + 2) & 511];
 	else
 		s->flags |= FLAG_TRUNCATED;
-	if (at > DNS_HEADER)
-		keep(s, 1, at - DNS_HEADER - 1);
+	if (end > size)
+		end = size;
+	if (end > DNS_HEADER)
+		put_bytes(s, 1, s->path + DNS_HEADER + 1, end - DNS_HEADER - 1);
 	return true;
 }
 

@@ -110,8 +110,8 @@ struct scratch {
 		u8 record[MAX_RECORD + MAX_PATH + NAME_SIZE];
 	};
 	// What loops count; in memory, where the verifier does not follow it.
-	u32 start;    // of the path being built
-	u32 at, left; // in a question for a name, and of its label
+	u32 start; // of the path being built
+	u32 at;	   // in a question for a name
 	bool whole, loose;
 	u8 path[MAX_PATH + NAME_SIZE]; // a path being built, from its end
 };

@@ -10,7 +10,7 @@ import ctypes
 import fcntl
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ _WARN: Final = 0  # LIBBPF_WARN
 _LINE_BYTES: Final = 4096
 _Print = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 _POINTERS: Final = (
-    "bpf_object__open_mem", "bpf_object__next_map", "bpf_object__next_program", "libbpf_set_print",
+    "bpf_object__open_mem", "bpf_object__next_map", "bpf_object__next_program",
 )  # fmt: skip
 _TEXTS: Final = ("bpf_map__name", "bpf_program__name", "libbpf_version_string")
 
@@ -59,27 +59,39 @@ def load(sizes: dict[str, int], targets: dict[str, str]) -> tuple[dict[str, int]
     """
     lib = library()
     image = object_path().read_bytes()
-    with _listening(lib) as lines:
-        handle = ctypes.c_void_p(lib.bpf_object__open_mem(image, ctypes.c_size_t(len(image)), None))
-        if not handle:
-            raise LibbpfError(_reason(lib, ctypes.get_errno()), "".join(lines))
-        try:
-            maps, programs = _by_name(lib, handle, "map"), _by_name(lib, handle, "program")
-            for name, size in sizes.items():
-                lib.bpf_map__set_max_entries(maps[name], ctypes.c_uint32(size))
-            for name, program in list(programs.items()):
-                if name in targets:
-                    lib.bpf_program__set_attach_target(program, 0, targets[name].encode())
-                elif name.startswith(TRACEPOINT_PREFIX):
-                    lib.bpf_program__set_autoload(programs.pop(name), ctypes.c_bool(False))
-            if error := lib.bpf_object__load(handle):
-                raise LibbpfError(_reason(lib, -error), "".join(lines))
-            return (
-                {name: _own(lib.bpf_map__fd(each)) for name, each in maps.items()},
-                {name: _own(lib.bpf_program__fd(each)) for name, each in programs.items()},
-            )
-        finally:
-            lib.bpf_object__close(handle)
+    try:
+        lib.libbpf_set_print(None)
+        return _load(lib, image, sizes, targets)
+    except LibbpfError as error:
+        # Once more to hear why: for each of its thousands of lines libbpf would wait for its turn in Python.
+        with _listening(lib) as lines, suppress(LibbpfError):
+            _load(lib, image, sizes, targets)
+        raise LibbpfError(str(error), "".join(lines)) from error
+
+
+def _load(
+    lib: ctypes.CDLL, image: bytes, sizes: dict[str, int], targets: dict[str, str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    handle = ctypes.c_void_p(lib.bpf_object__open_mem(image, ctypes.c_size_t(len(image)), None))
+    if not handle:
+        raise LibbpfError(_reason(lib, ctypes.get_errno()))
+    try:
+        maps, programs = _by_name(lib, handle, "map"), _by_name(lib, handle, "program")
+        for name, size in sizes.items():
+            lib.bpf_map__set_max_entries(maps[name], ctypes.c_uint32(size))
+        for name, program in list(programs.items()):
+            if name in targets:
+                lib.bpf_program__set_attach_target(program, 0, targets[name].encode())
+            elif name.startswith(TRACEPOINT_PREFIX):
+                lib.bpf_program__set_autoload(programs.pop(name), ctypes.c_bool(False))
+        if error := lib.bpf_object__load(handle):
+            raise LibbpfError(_reason(lib, -error))
+        return (
+            {name: _own(lib.bpf_map__fd(each)) for name, each in maps.items()},
+            {name: _own(lib.bpf_program__fd(each)) for name, each in programs.items()},
+        )
+    finally:
+        lib.bpf_object__close(handle)
 
 
 @contextmanager
@@ -96,11 +108,11 @@ def _listening(lib: ctypes.CDLL) -> Iterator[list[str]]:
         return 0
 
     printer = _Print(note)  # must live for as long as libbpf may call it
-    before = lib.libbpf_set_print(printer)
+    lib.libbpf_set_print(printer)
     try:
         yield lines
     finally:
-        lib.libbpf_set_print(ctypes.c_void_p(before))
+        lib.libbpf_set_print(None)
 
 
 def _by_name(lib: ctypes.CDLL, handle: ctypes.c_void_p, sort: str) -> dict[str, ctypes.c_void_p]:

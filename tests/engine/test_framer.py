@@ -109,13 +109,3 @@ def test_random_memory_is_taken_or_refused(span: bytes) -> None:
     done, batch = _take(Framer(), span)
     assert 0 <= done <= len(span) + 7
     assert batch is None or all(record.kind in KINDS for record in batch)
-
-
-@pytest.mark.parametrize("cut", range(0, 320, 8))
-def test_a_span_that_wraps_is_taken_like_one_that_does_not(cut: int) -> None:
-    span = _frame(_open(b"/first")) + _frame(_open(b"/second"))
-    first, second = (ctypes.create_string_buffer(part, max(1, len(part))) for part in (span[:cut], span[cut:]))
-    assert len(span) == 320
-    done, batch = Framer().frame(ctypes.addressof(first), cut, ctypes.addressof(second), len(span) - cut)
-    assert done == len(span)
-    assert [record.strings[0] for record in batch or []] == [b"/first", b"/second"]

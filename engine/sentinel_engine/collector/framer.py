@@ -45,27 +45,19 @@ class Framer:
         self._set("lifecycle", sum(kind.bit for kind in KINDS if kind.ring is Ring.LIFECYCLE))
         self._next = 0
 
-    def frame(self, address: int, length: int, on_address: int = 0, on_length: int = 0) -> tuple[int, Batch | None]:
+    def frame(self, address: int, length: int) -> tuple[int, Batch | None]:
         """Take the finished frames of ``length`` bytes of mapped ring memory at this host address.
 
-        ``on_address``, ``on_length``: where the span goes on when it wraps around the ring's end. Returns the bytes
-        that may go back to the kernel, at most 4 MiB a call, and the batch of what was in them; None when there was
-        no record.
+        Returns the bytes that may go back to the kernel, at most 4 MiB a call, and the batch of what was in them; None
+        when there was no record.
         """
         length = min(length, SPAN_BYTES)
-        on_length = min(on_length, SPAN_BYTES - length)
-        self._copy(address, length, on_address, on_length)
-        total = length + on_length
-        if not _LOADS_IN_ORDER:
-            total = self._call("frames", total, 0)
-            self._copy(address, min(total, length), on_address, max(0, total - length))
-        done = self._call("frames", total, 1)
-        return done, self._batch()
-
-    def _copy(self, address: int, length: int, on_address: int, on_length: int) -> None:
         ctypes.memmove(self._input, address, length)
-        if on_length:
-            ctypes.memmove(self._input + length, on_address, on_length)
+        if not _LOADS_IN_ORDER:
+            length = self._call("frames", length, 0)
+            ctypes.memmove(self._input, address, length)
+        done = self._call("frames", length, 1)
+        return done, self._batch()
 
     def split(self, data: bytes) -> Batch:
         """The batch of these records back to back. Raises ValueError when one is malformed or there is none."""

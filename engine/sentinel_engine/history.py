@@ -16,7 +16,7 @@ DEFAULT_BYTES: Final = 32 << 20
 
 
 class History:
-    """Batches of the recent past, at most ``max_bytes`` of raw records; the oldest leave first.
+    """Batches of the recent past, at most ``max_bytes`` of raw records, 0 for none at all; the oldest leave first.
 
     One thread appends, any thread reads: batches never change and the reader copies the list.
     """
@@ -30,6 +30,8 @@ class History:
 
     def append(self, batch: Batch) -> None:
         """Keep this batch, and let the oldest go when there is no room."""
+        if not self._max_bytes:
+            return
         with self._lock:
             self._batches.append(batch)
             self._bytes += len(batch.data)

@@ -23,8 +23,9 @@ import psutil
 from sentinel_engine.alerts import AlertBook
 from sentinel_engine.collector.source import Source
 from sentinel_engine.describe import detail, event_dict
-from sentinel_engine.history import History
+from sentinel_engine.history import DEFAULT_BYTES, History
 from sentinel_engine.match.plain import Filter
+from sentinel_engine.memory import trim
 from sentinel_engine.processes import TABLE_KINDS, ProcessTable
 from sentinel_engine.recording import RecordingWriter
 from sentinel_engine.records import Batch, Record
@@ -74,7 +75,10 @@ class _Rate:
 
 
 class Pipeline:
-    """A running session over one source. Create it, ``start`` it, ``close`` it once."""
+    """A running session over one source. Create it, ``start`` it, ``close`` it once.
+
+    A ``listener`` is told of each batch as it comes, so that with one no past is kept for :meth:`events`.
+    """
 
     def __init__(
         self,
@@ -91,7 +95,7 @@ class Pipeline:
         self._recorder = recorder
         self._processes = ProcessTable(source.clock, source.processes)
         self._book = AlertBook(source.clock, self._processes)
-        self._history = History()
+        self._history = History(0 if listener else DEFAULT_BYTES)
         self._inbox: queue.Queue[Batch] = queue.Queue(_QUEUE_BATCHES)
         self._commands: deque[tuple[Callable[[], str], Future[str]]] = deque()
         self._counts = [0] * len(KINDS)
@@ -117,6 +121,7 @@ class Pipeline:
         """Start both threads."""
         sys.setswitchinterval(_SWITCH_SECONDS)
         self._checkpoint()
+        trim()  # what loading and compiling the rules has left
         previous = threading.stack_size(_STACK_BYTES)
         for thread in self._threads:
             thread.start()
@@ -217,6 +222,7 @@ class Pipeline:
                 publish_at = now + _PUBLISH_SECONDS
             if now >= checkpoint_at + _CHECKPOINT_SECONDS:
                 self._checkpoint()
+                trim()  # what a storm has left
                 checkpoint_at = now
 
     def _introduce(self) -> None:

@@ -1,4 +1,4 @@
-"""The reading end of a ring: all of it is read, through a window that is smaller than the ring, for round after round."""
+"""The reading end of a ring: all of it is read through a window that is smaller, for round after round."""
 
 from __future__ import annotations
 

@@ -142,3 +142,18 @@ def test_nobody_reads_any_more(tmp_path: Path) -> None:
         process.stdout.close()
         subprocess.run(["/bin/true"], check=True)
         assert process.wait(10) == 0
+
+
+def test_it_stays_small_also_after_a_storm_and_says_its_size_as_ps_does(tmp_path: Path) -> None:
+    with _watching(tmp_path) as process:
+        for _ in range(200_000):
+            os.close(os.open("/etc/hostname", os.O_RDONLY))
+        process.send_signal(signal.SIGSTOP)  # as it is now, so that both look at the same
+        ps = subprocess.run(["ps", "-o", "rss=", "-p", str(process.pid)], capture_output=True, text=True, check=True)
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        (summary,) = _lines(process, "summary")
+    assert sum(summary["events"].values()) >= 200_000
+    assert summary["lost"] == {"kernel": {}, "ring": {}, "history": {}, "journal": {}}
+    assert summary["rss_bytes"] == pytest.approx(int(ps.stdout) * 1024, rel=0.05)
+    assert summary["rss_bytes"] < 65e6

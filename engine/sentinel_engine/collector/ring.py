@@ -11,7 +11,7 @@ from sentinel_engine.collector.framer import Framer
 from sentinel_engine.records import Batch
 from sentinel_engine.schema import MAX_RECORD
 
-_WINDOW: Final = 1 << 20  # bytes of a ring's data that are mapped at a time, and the most of one batch
+_WINDOW: Final = 1 << 19  # bytes of a ring's data that are mapped at a time, and the most of one batch
 _MAP_FAILED: Final = ctypes.c_void_p(-1).value
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p

@@ -8,7 +8,8 @@
 #define RECORD_MASK (MAX_RECORD - 1)
 #define SEEN_SIZE 256 // of a path, when a call begins
 #define FINISH 0	// the handler that is no kind's
-#define TRACKED 4096  // calls, processes under a limit, members of a scope: more than ever are at once
+#define TRACKED 4096  // calls, processes under a limit, users and cgroups of a scope: more than ever are at once
+#define MEMBERS 16384 // processes of all trees of a scope; a child beyond that is in none
 
 // Call and kind that one system call number stands for, in the native [0] and the 32-bit [1] table.
 struct call {
@@ -122,7 +123,7 @@ BPF_PERCPU_ARRAY(counters, struct counters, 1);
 BPF_PERCPU_ARRAY(scratch, struct scratch, 1);
 BPF_PROG_ARRAY(handlers, KIND_SLOTS);
 BPF_HASH(scope_uids, u32, u32, TRACKED);
-BPF_HASH(scope_pids, u32, u32, TRACKED);
+BPF_HASH(scope_pids, u32, u32, MEMBERS);
 BPF_HASH(scope_cgroups, u64, u32, TRACKED);
 BPF_TABLE("lru_hash", struct bucket_key, struct bucket, buckets, TRACKED);
 BPF_TABLE("lru_hash", u64, struct entered, entered, TRACKED);

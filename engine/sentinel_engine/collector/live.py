@@ -17,6 +17,7 @@ from sentinel_engine.collector.framer import Framer
 from sentinel_engine.collector.loader import Loaded, Loading
 from sentinel_engine.collector.maps import Map, attach, possible_cpus
 from sentinel_engine.collector.ring import Ring
+from sentinel_engine.collector.scope import FIELDS, Scope, cgroups_below, descendants, mask_of_fields
 from sentinel_engine.collector.source import BootProcess, CollectorError
 from sentinel_engine.collector.syscalls import CALLS, table
 from sentinel_engine.records import Batch, Clock, in_time_order
@@ -26,6 +27,7 @@ from sentinel_engine.schema import Ring as RingId
 _CALL: Final = struct.Struct("<6H")
 _CONFIG: Final = struct.Struct("<QQ4I4I")
 _COUNTERS: Final = struct.Struct(f"<{4 * KIND_SLOTS + len(RingId)}Q")
+_SIDE: Final = struct.Struct("<I")
 _PROG_FD: Final = struct.Struct("<I")
 _TABLES: Final = {"x86_64": ("x86_64", "i386"), "aarch64": ("aarch64", None)}
 _HANDLER: Final = "on_"  # and a kind's name: its handler; the kinds that have none share the path handler
@@ -100,9 +102,12 @@ class LiveSource:
         self._lock = threading.Lock()  # close may come from another thread than read
         self._closed = False
         self._mask = mask
-        self._limit = 0
+        self._limit = self._only = self._ignore = 0
         self._own = (own + [0] * 4)[:4]
         self._config = Map(loaded.maps["config"], _CONFIG.size)
+        self._scopes = {
+            field: Map(loaded.maps[f"scope_{field}s"], _SIDE.size, 8 if field == "cgroup" else 4) for field in FIELDS
+        }
         self._counters = Map(loaded.maps["counters"], _COUNTERS.size * possible_cpus())
         self._paces = (_Pace(), _Pace())
         self._framer = Framer()
@@ -141,6 +146,32 @@ class LiveSource:
             self._mask = mask
             self._follow_mask()
             self._write_config()
+
+    def set_scope(self, scope: Scope) -> None:
+        """Report only whom this scope lets through from now on; while it is set, everybody is. Raises ScopeError."""
+        trees, cgroups = scope.sides("pid"), cgroups_below(scope.sides("cgroup"))
+        descendants(trees)  # too many are refused before anything changes
+        with self._lock:
+            if self._closed:
+                return
+            self._only = self._ignore = 0
+            self._write_config()
+            for members in self._scopes.values():
+                members.clear()
+            self._fill("uid", scope.sides("uid"))
+            self._fill("cgroup", cgroups)
+            if trees:
+                # Nobody is kept out by that yet, but the kernel adds each child of a member from now on.
+                self._ignore = FIELDS["pid"]
+                self._write_config()
+                self._fill("pid", trees)
+                self._fill("pid", descendants(trees))
+            self._only, self._ignore = mask_of_fields(scope.only), mask_of_fields(scope.ignore)
+            self._write_config()
+
+    def _fill(self, field: str, sides: dict[int, int]) -> None:
+        for value, side in sides.items():
+            self._scopes[field].update(value, _SIDE.pack(side))
 
     def set_limit(self, per_second: int) -> None:
         """Report at most this many events a second of each process and bulk kind from now on; 0 for all.
@@ -213,7 +244,7 @@ class LiveSource:
 
     def _write_config(self) -> None:
         wake = sum(pace.wake << place for place, pace in enumerate(self._paces))
-        self._config.update(0, _CONFIG.pack(self._mask, wake, *self._own, 0, 0, self._limit, 0))
+        self._config.update(0, _CONFIG.pack(self._mask, wake, *self._own, self._only, self._ignore, self._limit, 0))
 
     def _fill_tables(self) -> None:
         native, compat = (table(name) if name else {} for name in _TABLES[platform.machine()])

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import sys
+from contextlib import suppress
 from typing import Final
 
 NR_BPF: Final = {"x86_64": 321, "aarch64": 280}
-_MAP_CREATE, _MAP_LOOKUP_ELEM, _MAP_UPDATE_ELEM, _RAW_TRACEPOINT_OPEN = 0, 1, 2, 17
+_MAP_CREATE, _MAP_LOOKUP_ELEM, _MAP_UPDATE_ELEM, _MAP_DELETE_ELEM, _MAP_GET_NEXT_KEY = 0, 1, 2, 3, 4
+_RAW_TRACEPOINT_OPEN = 17
 MAP_TYPE_RINGBUF: Final = 27
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -45,17 +48,18 @@ def possible_cpus() -> int:
 
 
 class Map:
-    """One array-like map: u32 keys, fixed-size values. ``value_size`` counts all CPUs of a per-CPU map."""
+    """One map: integer keys of ``key_size`` bytes, values of ``value_size``, which counts all CPUs of a per-CPU map."""
 
-    def __init__(self, fd: int, value_size: int) -> None:
+    def __init__(self, fd: int, value_size: int, key_size: int = 4) -> None:
         self.fd = fd
-        self._key = ctypes.c_uint32()
+        self._key_size = key_size
+        self._key = ctypes.create_string_buffer(key_size)
         self._value = ctypes.create_string_buffer(value_size)
         self._attributes = _Element(fd, ctypes.addressof(self._key), ctypes.addressof(self._value), 0)
 
     def lookup(self, key: int) -> bytes:
         """The value at this key. Raises OSError."""
-        self._key.value = key
+        self._at(key)
         _bpf(_MAP_LOOKUP_ELEM, self._attributes)
         return self._value.raw
 
@@ -63,9 +67,24 @@ class Map:
         """Store this value, ``value_size`` bytes. Raises OSError."""
         if len(value) != len(self._value):
             raise ValueError(f"a value of {len(value)} bytes for a map of {len(self._value)}")
-        self._key.value = key
+        self._at(key)
         self._value.raw = value
         _bpf(_MAP_UPDATE_ELEM, self._attributes)
+
+    def clear(self) -> None:
+        """Take every key out of a hash map. Raises OSError."""
+        key = ctypes.addressof(self._key)
+        first, this = _Element(self.fd, 0, key, 0), _Element(self.fd, key, 0, 0)
+        while True:
+            try:
+                _bpf(_MAP_GET_NEXT_KEY, first)
+            except FileNotFoundError:
+                return
+            with suppress(FileNotFoundError):  # the kernel was quicker
+                _bpf(_MAP_DELETE_ELEM, this)
+
+    def _at(self, key: int) -> None:
+        self._key.raw = key.to_bytes(self._key_size, sys.byteorder)
 
 
 def attach(program: int) -> int:

@@ -14,7 +14,18 @@ import click
 from sentinel_engine.collector import preflight
 from sentinel_engine.collector.loader import Loading
 from sentinel_engine.files import create_private
-from sentinel_tui.command import BAD, HOST, INTERRUPTED, USAGE, Failure, common, echo_json, failing_plainly, live
+from sentinel_tui.command import (
+    BAD,
+    HOST,
+    INTERRUPTED,
+    USAGE,
+    Failure,
+    common,
+    echo_json,
+    failing_plainly,
+    live,
+    scoped,
+)
 from sentinel_tui.config import Options, merge
 
 
@@ -40,6 +51,7 @@ class _Commands(click.Group):
 )
 @click.version_option(package_name="sentinel-tui", prog_name="sentinel-tui")
 @live
+@scoped
 @common
 @click.pass_context
 def cli(context: click.Context, /, **given: Any) -> None:
@@ -75,6 +87,7 @@ def demo(outer: Options, /, **given: Any) -> None:
 @click.option("--output", type=click.Path(path_type=Path), help="Write to this new file instead of stdout.")
 @click.option("--record", type=click.Path(path_type=Path), help="Also keep the raw events in this new file.")
 @live
+@scoped
 @common
 @click.pass_obj
 def watch(

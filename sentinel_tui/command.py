@@ -41,11 +41,12 @@ def failing_plainly() -> Iterator[None]:
         raise Failure(str(error), HOST) from error
     except Exception as error:
         # Only now: whoever raised one of these has imported it, and nobody else should wait for it.
+        from sentinel_engine.collector.scope import ScopeError  # noqa: PLC0415
         from sentinel_engine.recording import RecordingError  # noqa: PLC0415
         from sentinel_engine.rules.manifest import RulesFolderError  # noqa: PLC0415
         from sentinel_engine.session import SessionError  # noqa: PLC0415
 
-        if isinstance(error, RulesFolderError | SessionError | RecordingError):
+        if isinstance(error, RulesFolderError | SessionError | RecordingError | ScopeError):
             raise Failure(str(error), USAGE) from error
         raise
 
@@ -71,6 +72,28 @@ def live(command: F) -> F:
         "How eBPF gets in: compiled ahead (core), by BCC, or the first that this host can (auto, the default)."
     )
     return click.option("--loader", type=names, help=description)(command)
+
+
+def scoped(command: F) -> F:
+    """The options that say whose events are reported, and how many."""
+    for option in (
+        click.option(
+            "--limit", type=click.IntRange(min=1), metavar="N",
+            help="Report at most N events a second of each process and bulk kind (opens, connects, …). What is over it "
+            "is counted and told in `suppressed` events, but not seen: a process can hide in its own noise.",
+        ),
+        click.option(
+            "--ignore", multiple=True, metavar="FIELD=VALUE",
+            help="Leave these out; written as with --only, repeatable.",
+        ),
+        click.option(
+            "--only", multiple=True, metavar="FIELD=VALUE",
+            help="Report only uid=1000 or uid=NAME, pid=N (with all that descends from it), cgroup=PATH (with those "
+            "below it); repeatable. Values of one field add up; each field that is named must fit.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
 def echo_json(value: Any) -> None:

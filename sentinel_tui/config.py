@@ -21,6 +21,9 @@ class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules: list[str] = []
     builtin_rules: bool = True
     session_dir: str | None = None
+    only: list[str] = []
+    ignore: list[str] = []
+    limit: int = 0
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -30,6 +33,9 @@ class Options(msgspec.Struct, frozen=True):
     builtin_rules: bool = True
     session_dir: Path | None = None
     loader: Loader = Loader.AUTO
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    limit: int = 0
 
     def rule_folders(self) -> list[tuple[Path, bool]]:
         """Each rule folder, and whether it is the built-in pack."""
@@ -58,12 +64,18 @@ def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
             base.builtin_rules and file.builtin_rules,
             base.session_dir or (Path(file.session_dir).expanduser() if file.session_dir else None),
             base.loader,
+            base.only + tuple(file.only),
+            base.ignore + tuple(file.ignore),
+            base.limit or file.limit,
         )
     return Options(
         base.rules + tuple(given["rules"]),
         base.builtin_rules and not given["no_builtin_rules"],
         given["session_dir"] or base.session_dir,
         Loader(given.get("loader") or base.loader),
+        base.only + tuple(given.get("only", ())),
+        base.ignore + tuple(given.get("ignore", ())),
+        given.get("limit") or base.limit,
     )
 
 

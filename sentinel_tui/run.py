@@ -18,6 +18,7 @@ from sentinel_engine import session as sessions
 from sentinel_engine.collector.live import LiveSource
 from sentinel_engine.collector.loader import Loading
 from sentinel_engine.collector.recorded import RecordedSource
+from sentinel_engine.collector.scope import parse_scope
 from sentinel_engine.collector.source import Source
 from sentinel_engine.pipeline import Listener, Pipeline
 from sentinel_engine.recording import Header, RecordingWriter
@@ -84,7 +85,8 @@ def running(
     """A started pipeline over this source; closed on the way out, whatever happened."""
     registry = Registry(options.rule_folders(), clock=loading.clock)
     registry.load()  # while the kernel checks the programs
-    source = LiveSource.open(loading) if isinstance(loading, Loading) else loading
+    scope = parse_scope(options.only, options.ignore)
+    source = LiveSource.open(loading, scope=scope, limit=options.limit) if isinstance(loading, Loading) else loading
     try:
         recorder = _recorder(record, source) if record else None
         host = sessions.host_facts(source.clock)

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from sentinel_engine.records import Batch, Record
+from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.snapshot import Alert, Summary
 
 
@@ -18,6 +19,7 @@ class Watch:
     def __init__(self, output: BinaryIO, events: bool) -> None:
         self._output = output
         self._events = events
+        self.shown = ALL_KINDS if events else 0
         self._encoder = msgspec.json.Encoder()
         self.broken = threading.Event()
         self.error: OSError | None = None

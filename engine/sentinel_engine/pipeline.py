@@ -21,7 +21,9 @@ import msgspec
 import psutil
 
 from sentinel_engine.alerts import AlertBook
+from sentinel_engine.collector.scope import Scope
 from sentinel_engine.collector.source import Source
+from sentinel_engine.demand import Demand
 from sentinel_engine.describe import detail, event_dict
 from sentinel_engine.history import DEFAULT_BYTES, History
 from sentinel_engine.match.plain import Filter
@@ -30,7 +32,7 @@ from sentinel_engine.processes import TABLE_KINDS, ProcessTable
 from sentinel_engine.recording import RecordingWriter
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.rules.registry import Registry
-from sentinel_engine.schema import KINDS
+from sentinel_engine.schema import ALL_KINDS, KINDS
 from sentinel_engine.session import Session, export_session
 from sentinel_engine.snapshot import Alert, RuleView, Snapshot, SourceView, Summary
 
@@ -46,7 +48,12 @@ _STACK_BYTES: Final = 4 << 20
 
 
 class Listener(Protocol):
-    """A front end that wants each batch and alert at once. Called from the engine thread."""
+    """A front end that wants each batch and alert at once. Called from the engine thread.
+
+    ``shown``: the mask of the kinds that it does something with.
+    """
+
+    shown: int
 
     def on_batch(self, batch: Batch, event_of: Callable[[Record], dict[str, Any]]) -> None:
         """A batch was taken from the source; ``event_of`` makes a record's event object."""
@@ -94,6 +101,8 @@ class Pipeline:
         self._listener = listener
         self._recorder = recorder
         self._processes = ProcessTable(source.clock, source.processes)
+        shown = listener.shown if listener and not recorder else ALL_KINDS
+        self._demand = Demand(source.set_mask, shown)
         self._book = AlertBook(source.clock, self._processes)
         self._history = History(0 if listener else DEFAULT_BYTES)
         self._inbox: queue.Queue[Batch] = queue.Queue(_QUEUE_BATCHES)
@@ -120,6 +129,7 @@ class Pipeline:
     def start(self) -> None:
         """Start both threads."""
         sys.setswitchinterval(_SWITCH_SECONDS)
+        self._demand.follow(self._registry.subscribed())
         self._checkpoint()
         trim()  # what loading and compiling the rules has left
         previous = threading.stack_size(_STACK_BYTES)
@@ -142,6 +152,14 @@ class Pipeline:
         for event in events:
             event["detail"] = detail(event)
         return events
+
+    def show(self, kinds: int) -> None:
+        """Say which kinds the front end shows from now on (a mask): what no rule wants either is not collected."""
+        self._demand.shown = kinds
+
+    def set_scope(self, scope: Scope) -> Future[str]:
+        """Report only whom this scope lets through; the result is one sentence."""
+        return self._submit(lambda: self._act("scope", str(scope), lambda: self._set_scope(scope)))
 
     def set_enabled(self, rule_id: str, enabled: bool) -> Future[str]:
         """Switch a rule on or off between two batches; the result is one sentence."""
@@ -237,6 +255,10 @@ class Pipeline:
             self._registry.run(batch, rule_id)
         return said
 
+    def _set_scope(self, scope: Scope) -> str:
+        self._source.set_scope(scope)
+        return f"reported from now on: {scope or 'everybody'}"
+
     def _run_commands(self) -> None:
         while self._commands:
             command, future = self._commands.popleft()
@@ -329,6 +351,8 @@ class Pipeline:
             self._note(notice)
             if self._session:
                 self._session.act("notice", "", notice)
+        if said := self._demand.follow(self._registry.subscribed()):
+            self._record_action("collection", "", said)
         self._snapshot = self._view()
 
     def _view(self) -> Snapshot:
@@ -350,6 +374,9 @@ class Pipeline:
             cpu_percent=self._me.cpu_percent(),
             rss_bytes=self._me.memory_info().rss,
             session=str(self._session.path) if self._session else "",
+            off=self._demand.off(),
+            suppressed=sum(self._source.suppressed().values()),
+            scope=str(self._source.scope),
             notices=tuple(self._notices),
         )
 
@@ -380,6 +407,9 @@ class Pipeline:
             duration=duration,
             cpu_percent=100 * (sum(self._me.cpu_times()[:2]) - self._cpu_began) / duration,
             rss_bytes=self._me.memory_info().rss,
+            filtered=self._source.filtered(),
+            suppressed=self._source.suppressed(),
+            scope=str(self._source.scope),
         )
 
     def _checkpoint(self) -> None:

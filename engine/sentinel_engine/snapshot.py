@@ -132,6 +132,9 @@ class Summary(msgspec.Struct, frozen=True, tag="summary", tag_field="type"):
     duration: float
     cpu_percent: float
     rss_bytes: int
+    filtered: dict[str, int] = {}  # kind -> events that nobody asked for, or of processes out of scope: never a loss
+    suppressed: dict[str, int] = {}  # kind -> events of processes over their limit
+    scope: str = ""  # who was reported, as on the command line; empty for everybody
 
 
 class Action(msgspec.Struct, frozen=True, tag="action", tag_field="type"):
@@ -172,4 +175,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     cpu_percent: float
     rss_bytes: int
     session: str
+    off: tuple[str, ...] = ()  # kinds that are not collected, since nobody asks for them
+    suppressed: int = 0  # events of processes over their limit
+    scope: str = ""  # who is reported, as on the command line; empty for everybody
     notices: tuple[str, ...] = ()  # newest last: reloads, failures, things to know

@@ -17,7 +17,15 @@ from sentinel_engine.collector.framer import Framer
 from sentinel_engine.collector.loader import Loaded, Loading
 from sentinel_engine.collector.maps import Map, attach, possible_cpus
 from sentinel_engine.collector.ring import Ring
-from sentinel_engine.collector.scope import FIELDS, Scope, cgroups_below, descendants, mask_of_fields
+from sentinel_engine.collector.scope import (
+    EVERYBODY,
+    FIELDS,
+    Scope,
+    ScopeError,
+    cgroups_below,
+    descendants,
+    mask_of_fields,
+)
 from sentinel_engine.collector.source import BootProcess, CollectorError
 from sentinel_engine.collector.syscalls import CALLS, table
 from sentinel_engine.records import Batch, Clock, in_time_order
@@ -77,31 +85,42 @@ class LiveSource:
     live = True
 
     @classmethod
-    def open(cls, loading: Loading | None = None, *, mask: int = ALL_KINDS, own: Iterable[int] = ()) -> LiveSource:
+    def open(
+        cls, loading: Loading | None = None, *, mask: int = ALL_KINDS, own: Iterable[int] = (),
+        scope: Scope = EVERYBODY, limit: int = 0,
+    ) -> LiveSource:  # fmt: skip
         """Load, attach, and list the processes that are there.
 
         ``loading``: what was begun before; else everything is done here. ``mask``: kinds to report. ``own``: up to 3
-        more process ids, beside this one, never reported. Raises CollectorError, one sentence, when this host cannot.
+        more process ids, beside this one, never reported. ``scope`` and ``limit``: see set_scope and set_limit.
+        Raises CollectorError, one sentence, when this host cannot, and ScopeError.
         """
         loading = loading or Loading()
         loaded = loading.result()
         try:
-            source = cls(loaded, mask, [os.getpid(), *own], loading.sizes, loading.clock)
+            source = cls(loaded, [os.getpid(), *own], loading.sizes, loading.clock)
         except OSError as error:
             loaded.close()
             raise CollectorError(f"the kernel's ring buffers cannot be mapped: {error.strerror}.") from error
         try:
             source.attach()
+            source.set_scope(scope)
+            source.set_limit(limit)
+            source.set_mask(mask)
+            source.processes = boot_processes()
+        except ScopeError:
+            source.close()
+            raise
         except OSError as error:
             source.close()
             raise CollectorError(f"the kernel refused the collector ({error.strerror}); look at dmesg.") from error
         return source
 
-    def __init__(self, loaded: Loaded, mask: int, own: list[int], sizes: dict[str, int], clock: Clock) -> None:
+    def __init__(self, loaded: Loaded, own: list[int], sizes: dict[str, int], clock: Clock) -> None:
         self._loaded = loaded
         self._lock = threading.Lock()  # close may come from another thread than read
         self._closed = False
-        self._mask = mask
+        self._mask = 0
         self._limit = self._only = self._ignore = 0
         self._own = (own + [0] * 4)[:4]
         self._config = Map(loaded.maps["config"], _CONFIG.size)
@@ -115,17 +134,16 @@ class LiveSource:
         self._write_config()
         self._fill_tables()
         self.clock = clock
+        self.scope = EVERYBODY
         self._links: list[int] = []
         self._enter: list[int] = []  # the link of the program at the beginning of each call, while it is attached
         self.processes: list[BootProcess] = []
 
     def attach(self) -> None:
-        """Let the events in, then list the processes that are there: none falls between the two. Raises OSError."""
+        """Attach the programs; no event is let in before set_mask. Raises OSError."""
         for name, program in self._loaded.programs.items():
             if name.startswith(TRACEPOINT_PREFIX) and name != _ENTER:
                 self._links.append(attach(program))
-        self._follow_mask()
-        self.processes = boot_processes()
 
     def read(self, timeout: float) -> list[Batch]:
         """See Source. A busy ring is looked at every 10 ms; a quiet one wakes us."""
@@ -139,7 +157,7 @@ class LiveSource:
         return False
 
     def set_mask(self, mask: int) -> None:
-        """Report only these kinds from now on; the others cost almost nothing."""
+        """See Source."""
         with self._lock:
             if self._closed:
                 return
@@ -148,7 +166,7 @@ class LiveSource:
             self._write_config()
 
     def set_scope(self, scope: Scope) -> None:
-        """Report only whom this scope lets through from now on; while it is set, everybody is. Raises ScopeError."""
+        """See Source. While it is being set, everybody is let through."""
         trees, cgroups = scope.sides("pid"), cgroups_below(scope.sides("cgroup"))
         descendants(trees)  # too many are refused before anything changes
         with self._lock:
@@ -167,6 +185,7 @@ class LiveSource:
                 self._fill("pid", trees)
                 self._fill("pid", descendants(trees))
             self._only, self._ignore = mask_of_fields(scope.only), mask_of_fields(scope.ignore)
+            self.scope = scope
             self._write_config()
 
     def _fill(self, field: str, sides: dict[int, int]) -> None:
@@ -183,7 +202,7 @@ class LiveSource:
             self._write_config()
 
     def suppressed(self) -> dict[str, int]:
-        """Kind -> events of processes that were over their limit; kinds without any are left out."""
+        """See Source."""
         return self._count(3)
 
     def lost(self) -> dict[str, int]:
@@ -195,7 +214,7 @@ class LiveSource:
         return self._count(0)
 
     def filtered(self) -> dict[str, int]:
-        """Kind -> calls and events that the mask kept out so far: never a loss; kinds without any are left out."""
+        """See Source."""
         return self._count(2)
 
     def gaps(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sentinel_engine.collector.framer import Framer
+from sentinel_engine.collector.scope import EVERYBODY, Scope, ScopeError
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.recording import RecordingError, RecordingReader
 from sentinel_engine.records import Batch, Clock
@@ -20,6 +21,7 @@ class RecordedSource:
     """
 
     live = False
+    scope = EVERYBODY
 
     def __init__(self, path: Path, speed: float | None = 1.0, name: str | None = None) -> None:
         self._reader = RecordingReader(path)
@@ -71,6 +73,21 @@ class RecordedSource:
     def ended(self) -> bool:
         """Whether everything was played."""
         return self._next is None
+
+    def set_mask(self, mask: int) -> None:
+        """Nothing: what was recorded costs nothing more."""
+
+    def set_scope(self, scope: Scope) -> None:
+        """Refused: a recording has what it has."""
+        raise ScopeError(f"not {scope or 'everybody'}: a recording cannot be narrowed; filter the events with /")
+
+    def filtered(self) -> dict[str, int]:
+        """Not known of a recording."""
+        return {}
+
+    def suppressed(self) -> dict[str, int]:
+        """Not known of a recording but from its events."""
+        return {}
 
     def lost(self) -> dict[str, int]:
         """Events the recorded session lost, known once the end was reached."""

@@ -66,6 +66,9 @@ class Scope:
         return found
 
 
+EVERYBODY: Final = Scope()
+
+
 def mask_of_fields(terms: Iterable[Term]) -> int:
     """The bits of the fields that these terms name."""
     mask = 0

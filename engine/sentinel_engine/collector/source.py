@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from sentinel_engine.collector.scope import Scope
 from sentinel_engine.records import Batch, Clock
 
 
@@ -37,6 +38,7 @@ class Source(Protocol):
     live: bool
     clock: Clock
     processes: list[BootProcess]
+    scope: Scope
 
     def read(self, timeout: float) -> list[Batch]:
         """What has come since; waits at most ``timeout`` seconds, then is empty.
@@ -46,6 +48,18 @@ class Source(Protocol):
 
     def ended(self) -> bool:
         """Whether nothing more will come. Never for a live source."""
+
+    def set_mask(self, mask: int) -> None:
+        """Give only these kinds from now on; what is not asked for costs almost nothing."""
+
+    def set_scope(self, scope: Scope) -> None:
+        """Give only events of whom this scope lets through. Raises ScopeError when that cannot be."""
+
+    def filtered(self) -> dict[str, int]:
+        """Kind -> events that mask and scope kept out so far: never a loss; kinds without any are left out."""
+
+    def suppressed(self) -> dict[str, int]:
+        """Kind -> events of processes over their limit so far; kinds without any are left out."""
 
     def lost(self) -> dict[str, int]:
         """Kind -> events that the kernel dropped so far, exactly; kinds without loss are left out."""

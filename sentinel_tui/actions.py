@@ -39,6 +39,7 @@ ACTIONS: Final[Sequence[Action]] = (
     Action("r", "screen.reload_rule", "r", "reload", "load the selected rule's file again"),
     Action("R", "screen.reload_all", "R", "all", "load every rule again, and take in new ones"),
     Action("e", "screen.export", "e", "export", "write the session so far as one JSON file"),
+    Action("l", "screen.loss", "l", "", "what was lost: how much, where, of which kind"),
     Action("t", "screen.next_theme", "t", "theme", "change the theme"),
     Action("tab", "screen.next_pane(1)", "tab", "pane", "go to the next pane"),
     Action("shift+tab", "screen.next_pane(-1)", "shift+tab", "", "go to the pane before"),

@@ -28,6 +28,7 @@ from sentinel_engine.snapshot import Summary
 from sentinel_tui.command import BAD, HOST, INTERRUPTED, USAGE, Failure
 from sentinel_tui.config import Options
 from sentinel_tui.watch import Watch
+from sentinel_tui.widgets import figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,7 @@ def _recorder(path: Path, source: Source) -> RecordingWriter:
 
 
 def _farewell(summary: Summary, session: str) -> str:
-    lost = sum(sum(kinds.values()) for stage, kinds in summary.lost.items() if stage != "history")
     return (
-        f"{sum(summary.events.values())} events, {lost} lost, {sum(summary.alerts.values())} alerts "
+        f"{sum(summary.events.values())} events, {figures.lost(summary.lost)}, {sum(summary.alerts.values())} alerts "
         f"in {summary.duration:.0f} s; session: {session}"
     )

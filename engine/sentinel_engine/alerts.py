@@ -22,6 +22,8 @@ _SECOND: Final = 1_000_000_000
 FOLD_NS: Final = 10 * _SECOND
 # An alert's window: events lost this long before it may be missing from its tree.
 LOSS_WINDOW_NS: Final = 10 * _SECOND
+# Losses are remembered longer, for events that have waited in a ring or for the rules.
+_LOSS_MEMORY_NS: Final = 60 * _SECOND
 _KEPT_ALERTS: Final = 10_000
 _OPEN_FOLDS: Final = 4096
 _BURST, _PER_SECOND = 200.0, 20.0
@@ -49,6 +51,13 @@ class _Fold:
     last_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    since_ns: int
+    until_ns: int
+    events: int
+
+
 class AlertBook:
     """The alerts of a session. All times are the events' own, so a replay gives the same alerts.
 
@@ -61,18 +70,26 @@ class AlertBook:
         self._alerts: OrderedDict[str, Alert] = OrderedDict()
         self._folds: OrderedDict[tuple[Any, ...], _Fold] = OrderedDict()
         self._buckets: dict[str, _Bucket] = {}
-        self._losses: deque[tuple[int, int]] = deque()
+        self._losses: deque[_Loss] = deque()
         self._lost = 0
+        self._noted_ns = 0
         self._changed: dict[str, None] = {}
         self.by_rule: Counter[str] = Counter()
         self.limited: Counter[str] = Counter()
 
     def note_loss(self, boot_ns: int, total: int) -> None:
-        """Tell how many events were lost in all, as known at this boot time."""
-        if total != self._lost:
-            self._losses.append((boot_ns, total - self._lost))
+        """Tell how many events were lost in all until this boot time.
+
+        What is new was lost since the time told before; alerts whose window reaches into that have changed.
+        """
+        since, self._noted_ns = self._noted_ns, boot_ns
+        if total > self._lost:
+            self._losses.append(_Loss(since, boot_ns, total - self._lost))
+            for fold in self._folds.values():
+                if since < fold.last_ns and fold.alert_id in self._alerts:
+                    self._change(fold, loss=self._alerts[fold.alert_id].loss + total - self._lost)
             self._lost = total
-        while self._losses and self._losses[0][0] < boot_ns - LOSS_WINDOW_NS:
+        while self._losses and self._losses[0].until_ns < boot_ns - _LOSS_MEMORY_NS:
             self._losses.popleft()
 
     def add(self, verdict: Verdict, record: Record) -> Alert | None:
@@ -94,12 +111,19 @@ class AlertBook:
         return alert
 
     def _repeat(self, fold: _Fold, record: Record) -> None:
-        fold.last_ns = record.boot_ns
-        alert = self._alerts[fold.alert_id]
-        time = rfc3339(self._clock.epoch_ns(record.boot_ns))
-        self._alerts[alert.id] = msgspec.structs.replace(alert, count=alert.count + 1, last_time=time)
-        self._changed[alert.id] = None
+        alert, before = self._alerts[fold.alert_id], fold.last_ns
+        fold.last_ns = max(before, record.boot_ns)
+        self._change(
+            fold,
+            count=alert.count + 1,
+            last_time=rfc3339(self._clock.epoch_ns(fold.last_ns)),
+            loss=alert.loss + sum(loss.events for loss in self._losses if before <= loss.since_ns < fold.last_ns),
+        )
         self.by_rule[alert.rule.id] += 1
+
+    def _change(self, fold: _Fold, **fields: Any) -> None:
+        self._alerts[fold.alert_id] = msgspec.structs.replace(self._alerts[fold.alert_id], **fields)
+        self._changed[fold.alert_id] = None
 
     def _open(self, verdict: Verdict, record: Record) -> Alert:
         rule = verdict.spec
@@ -116,7 +140,7 @@ class AlertBook:
             first_time=event["time"],
             last_time=event["time"],
             logs=verdict.logs,
-            loss=sum(lost for at, lost in self._losses if at >= record.boot_ns - LOSS_WINDOW_NS),
+            loss=self._loss_before(record.boot_ns),
             score=verdict.score,
         )
         self._alerts[alert.id] = alert
@@ -125,8 +149,12 @@ class AlertBook:
             self._alerts.popitem(last=False)
         return alert
 
+    def _loss_before(self, boot_ns: int) -> int:
+        window = boot_ns - LOSS_WINDOW_NS
+        return sum(loss.events for loss in self._losses if loss.since_ns < boot_ns and loss.until_ns >= window)
+
     def changed(self) -> list[Alert]:
-        """Alerts whose count grew since the last call."""
+        """Alerts whose count or loss grew since the last call."""
         changed = [self._alerts[one] for one in self._changed if one in self._alerts]
         self._changed.clear()
         return changed

@@ -29,12 +29,12 @@ from sentinel_engine.history import DEFAULT_BYTES, History
 from sentinel_engine.match.plain import Filter
 from sentinel_engine.memory import trim
 from sentinel_engine.processes import TABLE_KINDS, ProcessTable
-from sentinel_engine.recording import RecordingWriter
+from sentinel_engine.recording import RecordingWriter, Trailer
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.schema import ALL_KINDS, KINDS
 from sentinel_engine.session import Session, export_session
-from sentinel_engine.snapshot import Alert, RuleView, Snapshot, SourceView, Summary
+from sentinel_engine.snapshot import Alert, Gaps, RuleView, Snapshot, SourceView, Summary
 
 _QUEUE_BATCHES: Final = 32
 _PUBLISH_SECONDS: Final = 0.2
@@ -117,7 +117,6 @@ class Pipeline:
         self._closed: Summary | None = None
         self._stopping = threading.Event()
         self._drained = threading.Event()
-        self._last_ns = 0
         self._snapshot = self._view()
         self._threads = [
             threading.Thread(target=self._collect, name="collector", daemon=True),
@@ -183,16 +182,17 @@ class Pipeline:
         return self._drained.is_set()
 
     def close(self) -> Summary:
-        """Stop collecting, handle what was taken, write the summary. Returns it; the same one when called again."""
+        """Stop collecting, handle what came until now, write and return the summary; again: the same one."""
         if self._closed is not None:
             return self._closed
         self._stopping.set()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
+        self._compare_gaps()
         self._publish()
         if self._recorder:
-            self._recorder.close(self._source.lost())
+            self._recorder.close(Trailer(self._source.lost(), self._source.refused()))
         self._checkpoint()
         self._closed = self._summary()
         if self._session:
@@ -209,7 +209,9 @@ class Pipeline:
     # The collector thread.
 
     def _collect(self) -> None:
-        while not self._stopping.is_set():
+        while True:
+            if self._stopping.is_set():
+                self._source.stop()
             try:
                 batches = self._source.read(0.1)
             except Exception as error:  # noqa: BLE001 - whatever broke the source, the console must say it and stay up
@@ -276,7 +278,6 @@ class Pipeline:
         if any(batch.counts[number] for number in TABLE_KINDS):
             self._processes.apply(batch)
         self._counts = [n + batch.counts[kind.number] for n, kind in zip(self._counts, KINDS, strict=True)]
-        self._last_ns = max(self._last_ns, batch.at(len(batch) - 1).boot_ns)
         self._judge(batch)
         self._history.append(batch)
         self._record(batch)
@@ -302,7 +303,23 @@ class Pipeline:
             self._note(f"the recording ends here: {error.strerror}")
 
     def _note_loss(self) -> None:
-        self._book.note_loss(self._last_ns, sum(self._source.lost().values()))
+        now = self._source.now()  # before the counters: what they do not count yet was lost later
+        self._book.note_loss(now, self._counted())
+
+    def _counted(self) -> int:
+        return sum(self._source.lost().values()) + sum(self._source.refused().values())
+
+    def _gaps(self) -> Gaps | None:
+        seen = self._source.gaps()  # before the counters, which are never behind
+        return None if seen is None else Gaps(self._counted(), seen)
+
+    def _compare_gaps(self) -> None:
+        gaps = self._gaps()
+        if gaps and not self._problem and gaps.counted != gaps.seen:
+            self._warn(
+                f"{gaps.counted} lost events were counted, but {gaps.seen} are missing in the sequence: "
+                "this should not happen, please report it"
+            )
 
     def _tell(self, alert: Alert) -> None:
         if self._session and not self._session.write(alert):
@@ -323,6 +340,11 @@ class Pipeline:
         self._note(detail)
         if self._session:
             self._session.act(action, target, detail)
+
+    def _warn(self, notice: str) -> None:
+        self._note(notice)
+        if self._session:
+            self._session.act("notice", "", notice)
 
     def _note(self, notice: str) -> None:
         if not self._notices or self._notices[-1] != notice:
@@ -348,9 +370,7 @@ class Pipeline:
         for alert in self._book.changed():
             self._tell(alert)
         for notice in self._registry.notices():
-            self._note(notice)
-            if self._session:
-                self._session.act("notice", "", notice)
+            self._warn(notice)
         if said := self._demand.follow(self._registry.subscribed()):
             self._record_action("collection", "", said)
         self._snapshot = self._view()
@@ -367,7 +387,6 @@ class Pipeline:
             total_events=total,
             events_per_second=tuple(self._rate.counts),
             lost=lost,
-            total_lost=sum(sum(kinds.values()) for stage, kinds in lost.items() if stage != "history"),
             rules=self._rules(),
             alerts=self._book.newest(_SHOWN_ALERTS),
             total_alerts=self._book.total,
@@ -378,6 +397,7 @@ class Pipeline:
             suppressed=sum(self._source.suppressed().values()),
             scope=str(self._source.scope),
             notices=tuple(self._notices),
+            gaps=self._gaps(),
         )
 
     def _rules(self) -> tuple[RuleView, ...]:
@@ -395,7 +415,12 @@ class Pipeline:
 
     def _lost(self) -> dict[str, dict[str, int]]:
         journal = {"alert": self._session.lost} if self._session and self._session.lost else {}
-        return {"kernel": self._source.lost(), "ring": {}, "history": self._history.evicted(), "journal": journal}
+        return {
+            "kernel": self._source.lost(),
+            "ring": self._source.refused(),
+            "history": self._history.evicted(),
+            "journal": journal,
+        }
 
     def _summary(self) -> Summary:
         duration = time.monotonic() - self._began
@@ -407,6 +432,7 @@ class Pipeline:
             duration=duration,
             cpu_percent=100 * (sum(self._me.cpu_times()[:2]) - self._cpu_began) / duration,
             rss_bytes=self._me.memory_info().rss,
+            gaps=self._gaps(),
             filtered=self._source.filtered(),
             suppressed=self._source.suppressed(),
             scope=str(self._source.scope),

@@ -2,7 +2,7 @@
 
 Layout: the magic, then blocks of ``u32 stored, u32 raw`` and a zstd frame. The first block is
 the header (JSON: clock, kernel, the processes at the start); each other block is one batch; a
-block with no bytes ends the file, followed by one with the trailer (JSON: events lost by kind).
+block with no bytes ends the file, followed by one with the trailer (JSON: events lost by stage and kind).
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class Trailer(msgspec.Struct, frozen=True):
-    """Known only at the end."""
+    """Known only at the end: events by kind that the kernel dropped, and that could not be framed."""
 
     lost: dict[str, int]
+    refused: dict[str, int] = {}
 
 
 class RecordingWriter:
@@ -58,10 +59,10 @@ class RecordingWriter:
         """Add this batch."""
         self._block(batch.data)
 
-    def close(self, lost: dict[str, int]) -> None:
+    def close(self, trailer: Trailer) -> None:
         """Write the end mark and the trailer."""
         self._file.write(_BLOCK.pack(0, 0))
-        self._block(msgspec.json.encode(Trailer(lost)))
+        self._block(msgspec.json.encode(trailer))
         self._file.close()
 
     def _block(self, raw: bytes) -> None:

@@ -8,6 +8,7 @@ decoded losslessly by :func:`sentinel_engine.text.lossless`.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -72,7 +73,7 @@ class Alert(msgspec.Struct, frozen=True, tag="alert", tag_field="type"):
     first_time: str
     last_time: str
     logs: tuple[str, ...] = ()
-    loss: int = 0  # events lost in the alert's window: the tree may be incomplete
+    loss: int = 0  # events lost in its window, from 10 s before the first event to the last: the tree may be incomplete
     score: int = 1
 
 
@@ -122,6 +123,24 @@ class RuleView(msgspec.Struct, frozen=True):
     retry_seconds: float = 0.0  # until a quarantined rule is tried again
 
 
+def total_lost(lost: Mapping[str, Mapping[str, int]]) -> int:
+    """How many events and alerts nobody will ever see, of those lost by stage and kind.
+
+    What has left the history is not among them: the rules have seen it, only the stream shows it no more.
+    """
+    return sum(sum(kinds.values()) for stage, kinds in lost.items() if stage != "history")
+
+
+class Gaps(msgspec.Struct, frozen=True):
+    """Lost events from both sides: as kernel and framer counted them, and as the records' sequence numbers show them.
+
+    A gap shows when a later record of its CPU comes, so ``seen`` may be behind until the source has ended.
+    """
+
+    counted: int
+    seen: int
+
+
 class Summary(msgspec.Struct, frozen=True, tag="summary", tag_field="type"):
     """What was seen, what was lost and what it cost. ``duration`` in seconds."""
 
@@ -135,6 +154,12 @@ class Summary(msgspec.Struct, frozen=True, tag="summary", tag_field="type"):
     filtered: dict[str, int] = {}  # kind -> events that nobody asked for, or of processes out of scope: never a loss
     suppressed: dict[str, int] = {}  # kind -> events of processes over their limit
     scope: str = ""  # who was reported, as on the command line; empty for everybody
+    gaps: Gaps | None = None  # None for a recording
+
+    @property
+    def total_lost(self) -> int:
+        """See :func:`total_lost`."""
+        return total_lost(self.lost)
 
 
 class Action(msgspec.Struct, frozen=True, tag="action", tag_field="type"):
@@ -168,7 +193,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     total_events: int
     events_per_second: tuple[int, ...]
     lost: dict[str, dict[str, int]]
-    total_lost: int
     rules: tuple[RuleView, ...]
     alerts: tuple[Alert, ...]  # the newest, oldest first
     total_alerts: int
@@ -179,3 +203,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     suppressed: int = 0  # events of processes over their limit
     scope: str = ""  # who is reported, as on the command line; empty for everybody
     notices: tuple[str, ...] = ()  # newest last: reloads, failures, things to know
+    gaps: Gaps | None = None
+
+    @property
+    def total_lost(self) -> int:
+        """See :func:`total_lost`."""
+        return total_lost(self.lost)

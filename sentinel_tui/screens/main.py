@@ -17,7 +17,7 @@ from sentinel_engine.match.plain import Filter
 from sentinel_engine.snapshot import RuleState, Snapshot
 from sentinel_engine.text import inert
 from sentinel_tui.actions import ALERTS, RULES, SCREEN, STREAM, bindings
-from sentinel_tui.screens.report import ReportScreen, alert_page, help_page, rule_page
+from sentinel_tui.screens.report import ReportScreen, alert_page, help_page, loss_page, rule_page
 from sentinel_tui.widgets.alerts import AlertsPane
 from sentinel_tui.widgets.bars import HeaderBar, KeyBar, StatusBar, TabBar
 from sentinel_tui.widgets.events import EventsPane
@@ -218,6 +218,10 @@ class MainScreen(Screen[None]):
             self.app.push_screen(ReportScreen(f"Rule: {inert(rule.id)}", rule_page(rule)))
         elif self.pane == "alerts" and (alert := self.alerts.alert):
             self.app.push_screen(ReportScreen(f"Alert: {inert(alert.rule.id)}", alert_page(alert)))
+
+    def action_loss(self) -> None:
+        """What was lost."""
+        self.app.push_screen(ReportScreen("Lost", loss_page(self._pipeline.snapshot())))
 
     def action_help(self) -> None:
         """The keys."""

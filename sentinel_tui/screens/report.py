@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from sentinel_engine.snapshot import Alert, RuleView
+from sentinel_engine.snapshot import Alert, RuleView, Snapshot
 from sentinel_tui.actions import ACTIONS
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import Line, TextPane
@@ -92,6 +92,31 @@ def rule_page(rule: RuleView) -> Page:
         "dropped": f"matches {rule.dropped_matches}  logs {rule.dropped_logs} of {rule.logs}",
     }
     return lambda width: [line for label, text in facts.items() for line in fact(label, text, width)]
+
+
+_STAGES: Final = {
+    "kernel": "no room in the kernel's ring: the host was faster than this console",
+    "ring": "came from the kernel, but are no records that this version can read",
+    "journal": "on the screen, but the session's disk did not take them",
+    "history": "no loss: rules and alerts have seen them; they left the stream to make room for newer ones",
+}
+
+
+def loss_page(snapshot: Snapshot) -> Page:
+    """What was lost: where on its way, of which kind, and whether both ways to count it agree."""
+
+    def page(width: int) -> list[Line]:
+        lines = fact("lost", f"{snapshot.total_lost:,} of {snapshot.total_events + snapshot.total_lost:,}", width)
+        for stage, meaning in _STAGES.items():
+            counts = snapshot.lost.get(stage, {})
+            style = "bad strong" if counts and stage != "history" else "text"
+            lines += [(), *fact(stage, figures.kinds(counts) or "0", width, style), *fact("", meaning, width, "muted")]
+        if gaps := snapshot.gaps:
+            text = f"{gaps.counted:,} by the counters, {gaps.seen:,} by the records' sequence numbers so far"
+            lines += [(), *fact("counted", text, width)]
+        return lines
+
+    return page
 
 
 def alert_page(alert: Alert) -> Page:

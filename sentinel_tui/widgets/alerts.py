@@ -64,18 +64,19 @@ class AlertsPane(SelectPane[AlertRow]):
         return self._alerts[self.selected.key] if self.selected else None
 
     def spans(self, row: AlertRow, width: int) -> Sequence[Span]:
-        """Mark and severity, time, rule, message, how often; loss is said in words."""
+        """Mark and severity, time, rule, message, how often; before the message what its window lost."""
         color = f"severity-{row.severity}"
         roomy = width >= 100
         word, name, rule = (row.severity.value, 10, 28) if roomy else (_SHORT[row.severity], 6, 16)
-        message = f"{row.message}  ({row.loss} events lost: the tree may be incomplete)" if row.loss else row.message
-        rest = max(0, width - name - 8 - rule - 4 - 4)
+        doubt = f"lost {figures.count(row.loss)}" if row.loss else ""
+        rest = max(0, width - name - 8 - rule - 4 - 4 - (len(doubt) + 1 if doubt else 0))
         return spread(
             [
                 (fit(f"{SEVERITY_MARKS[row.severity]} {word}", name), f"{color} strong"),
                 (row.time, "muted"),
                 (fit(row.rule, rule), color),
-                (fit(message, rest), "text"),
+                *([(doubt, "bad strong")] if doubt else []),
+                (fit(row.message, rest), "text"),
                 (fit(f"×{figures.count(row.times)}", 4, right=True), "strong" if row.times > 1 else "muted"),
             ]
         )

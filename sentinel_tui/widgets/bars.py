@@ -18,6 +18,7 @@ from sentinel_tui.widgets.paint import SEVERITY_MARKS, Painted, Span
 
 _GAP: Final = 2
 _SPARK_WIDTHS: Final = (24, 12, 8)
+_LOUD: Final = "bad loud @screen.loss"  # a click says more
 
 # One item of a bar, from its longest form to its shortest; an empty last form may be left out altogether.
 Forms = Sequence[Sequence[Span]]
@@ -111,11 +112,7 @@ def _state(snapshot: Snapshot, frozen: float | None) -> Forms:
 
 
 def _lost(total: int) -> Forms:
-    return (
-        [[(f" LOST {total:,} EVENTS ", "bad loud")], [(f" LOST {total:,} ", "bad loud")]]
-        if total
-        else [[("lost 0", "muted")]]
-    )
+    return [[(f" LOST {total:,} EVENTS ", _LOUD)], [(f" LOST {total:,} ", _LOUD)]] if total else [[("lost 0", "muted")]]
 
 
 def _rules(snapshot: Snapshot) -> Forms:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from sentinel_engine.snapshot import total_lost
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -33,6 +35,18 @@ def sparkline(values: Sequence[int], width: int) -> str:
     shown = values[-width:]
     top = max(shown, default=0) or 1
     return "".join(_BARS[min(len(_BARS) - 1, value * len(_BARS) // top)] for value in shown).rjust(width, _BARS[0])
+
+
+def lost(by_stage: Mapping[str, Mapping[str, int]]) -> str:
+    """``0 lost``, or ``1,204 lost (kernel: open 1,200, unlink 4)``: what nobody will see, by stage and kind."""
+    stages = [f"{stage}: {kinds(by_stage[stage])}" for stage in by_stage if stage != "history" and by_stage[stage]]
+    where = f" ({'; '.join(stages)})" if stages else ""
+    return f"{total_lost(by_stage):,} lost{where}"
+
+
+def kinds(counts: Mapping[str, int]) -> str:
+    """``open 1,200, unlink 4``: the most first."""
+    return ", ".join(f"{kind} {counts[kind]:,}" for kind in sorted(counts, key=lambda kind: (-counts[kind], kind)))
 
 
 def _scaled(number: float, base: int, units: Sequence[str], decimals_below: int = 10) -> str:

@@ -47,11 +47,18 @@ class TreePane(TextPane):
 
 
 def tree_lines(alert: Alert, width: int) -> list[Line]:
-    """One line per process, root first, each below its parent; the last one is marked."""
+    """One line per process, root first, each below its parent; the last one is marked. Loss is said above all."""
     tree = alert.process_tree
-    lines = [_process(entry, depth, width) for depth, entry in enumerate(tree[:-1])]
+    lines = _doubt(alert.loss, width) if alert.loss else []
+    lines += [_process(entry, depth, width) for depth, entry in enumerate(tree[:-1])]
     mark = (" ◀ alert", f"severity-{alert.rule.severity} strong")
     return [*lines, *(_process(entry, len(tree) - 1, width, mark) for entry in tree[-1:])]
+
+
+def _doubt(loss: int, width: int) -> list[Line]:
+    events = "1 event was" if loss == 1 else f"{loss:,} events were"
+    text = f"tree may be incomplete: {events} lost around it"
+    return [((line, "bad strong"),) for line in fold(text, width, _FACT_LINES)]
 
 
 def _process(entry: ProcessEntry, depth: int, width: int, mark: Span | None = None) -> Line:
@@ -82,8 +89,6 @@ def fact_lines(alert: Alert, width: int) -> list[Line]:
         lines += fact("exe", culprit.exe or "unknown", width)
         lines += fact("argv", shlex.join(culprit.argv), width) if culprit.argv else []
         lines += fact("cwd", culprit.cwd, width) if culprit.cwd else []
-    if alert.loss:
-        lines += fact("lost", f"{alert.loss} events before this alert: the tree may be incomplete", width, "bad")
     for log in alert.logs:
         lines += fact("log", log, width)
     return lines

@@ -116,7 +116,6 @@ class Stage:
             total_events=0,
             events_per_second=(1200, 9000, 12400, 3100, 800, 12400),
             lost={},
-            total_lost=0,
             rules=RULES,
             alerts=alerts,
             total_alerts=4,

@@ -115,7 +115,7 @@ async def test_host_text_is_inert_and_columns_stay_aligned() -> None:
 @pytest.mark.parametrize("size", [(40, 10), NARROW, (99, 29), WIDE, (200, 60)])
 async def test_no_size_cuts_a_figure_of_the_header(size: tuple[int, int]) -> None:
     stage = Stage()
-    stage.change(total_lost=1_234_567, events_per_second=(123_456,), cpu_percent=100.0)
+    stage.change(lost={"kernel": {"open": 1_234_567}}, events_per_second=(123_456,), cpu_percent=100.0)
     async with console(stage, size) as it:
         words = it.lines[0].split()
         assert "▶ REPLAY 00:12:31" in it.lines[0]

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from sentinel_engine.collector.recorded import RecordedSource
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.pipeline import Pipeline
-from sentinel_engine.recording import Header, RecordingWriter
+from sentinel_engine.recording import Header, RecordingWriter, Trailer
 from sentinel_engine.records import Clock, batch_of
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.session import Session, host_facts
@@ -44,7 +44,7 @@ def pipeline(tmp_path: Path, rules: Path) -> Iterator[Pipeline]:
     shell = BootProcess(4213, 4102, 0, b"cat", b"/usr/bin/cat", (b"cat", b"/etc/shadow"), b"/root", 0, b"pts/0")
     writer = RecordingWriter(tmp_path / "story.rec", Header(CLOCK.offset_ns, "6.18", "web-03", [shell]))
     writer.append(batch_of(STORY))
-    writer.close({})
+    writer.close(Trailer({}))
     source = RecordedSource(tmp_path / "story.rec", speed=None, name="story")
     registry = Registry([(rules, False)], clock=source.clock)
     registry.load()

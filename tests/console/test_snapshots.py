@@ -28,7 +28,7 @@ def test_main_screen(snap_compare: SnapCompare, size: tuple[int, int]) -> None:
 
 def test_loss_cannot_be_overlooked(snap_compare: SnapCompare) -> None:
     stage = Stage()
-    stage.change(total_lost=123_456)
+    stage.change(lost={"kernel": {"open": 123_400, "unlink": 56}})
     assert snap_compare(SentinelApp(cast(Pipeline, stage)), terminal_size=(120, 40), run_before=settle)
 
 

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from sentinel_engine.collector.live import LiveSource
-from sentinel_engine.recording import Header, RecordingWriter
+from sentinel_engine.recording import Header, RecordingWriter, Trailer
 from sentinel_engine.records import Batch, batch_of
 
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C", "HOME": "/root", "HISTFILE": "/dev/null"}
@@ -65,7 +65,7 @@ def main(output: Path) -> None:
                     writer.append(batch_of(kept))
             if ended and not batches:
                 break
-    writer.close(source.lost())
+    writer.close(Trailer(source.lost(), source.refused()))
     source.close()
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sentinel_engine.collector.framer import Framer
 from sentinel_engine.records import Batch, encode
-from sentinel_engine.schema import KIND_BY_NAME, KINDS
+from sentinel_engine.schema import KIND_BY_NAME, KINDS, Ring
 
 BUSY, DISCARD = 1 << 31, 1 << 30
 OPEN, EXEC = KIND_BY_NAME["open"], KIND_BY_NAME["exec"]
@@ -59,17 +59,21 @@ def test_a_frame_that_is_not_all_there_waits(cut: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("at", "layout", "value"),
-    [(0, "<I", 8), (0, "<I", 1 << 20), (0, "<I", 153), (4, "<H", 63), (4, "<H", 999), (136, "<H", 5000)],
-)
-def test_a_malformed_record_is_counted_and_the_others_are_taken(at: int, layout: str, value: int) -> None:
+    ("at", "layout", "value", "name"),
+    [
+        (0, "<I", 8, "open"), (0, "<I", 1 << 20, "open"), (0, "<I", 153, "open"), (136, "<H", 5000, "open"),
+        (4, "<H", 0, "malformed"), (4, "<H", 63, "malformed"), (4, "<H", 999, "malformed"),
+    ],
+)  # fmt: skip
+def test_a_malformed_record_is_counted_and_the_others_are_taken(at: int, layout: str, value: int, name: str) -> None:
     bad = bytearray(_open(b"/bad"))
     struct.pack_into(layout, bad, at, value)
     framer = Framer()
     _, batch = _take(framer, _frame(_open(b"/a")) + _frame(bytes(bad)) + _frame(_open(b"/b")))
     assert batch is not None
     assert [record.strings[0] for record in batch] == [b"/a", b"/b"]
-    assert framer.malformed() == 1
+    assert framer.refused() == {name: 1}
+    assert framer.counts() == {"open": 2}
     with pytest.raises(ValueError, match="malformed"):
         Framer().split(_open(b"/a") + bytes(bad))
 
@@ -80,6 +84,15 @@ def test_gaps_are_counted_per_cpu_and_ring() -> None:
                encode(EXEC, cpu_seq=1), encode(EXEC, cpu_seq=2)]  # fmt: skip
     _take(framer, b"".join(map(_frame, records)))
     assert framer.gaps() == 2 + 2
+    assert [framer.last(Ring.BULK, 0), framer.last(Ring.BULK, 1), framer.last(Ring.LIFECYCLE, 0)] == [5, 4, 2]
+    assert framer.last(Ring.LIFECYCLE, 1) == 0
+
+
+def test_a_refused_record_is_a_gap_too() -> None:
+    framer, bad = Framer(), bytearray(_open(seq=2))
+    struct.pack_into("<I", bad, 0, 8)
+    _take(framer, _frame(_open(seq=1)) + _frame(bytes(bad)) + _frame(_open(seq=3)))
+    assert (framer.gaps(), framer.refused()) == (1, {"open": 1})
 
 
 def test_more_than_one_call_takes_a_long_span() -> None:

@@ -13,7 +13,7 @@ from sentinel_engine import session as sessions
 from sentinel_engine.collector.recorded import RecordedSource
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.pipeline import Pipeline
-from sentinel_engine.recording import Header, RecordingError, RecordingWriter
+from sentinel_engine.recording import Header, RecordingError, RecordingWriter, Trailer
 from sentinel_engine.records import Batch, batch_of, encode
 from sentinel_engine.rules.manifest import RuleError
 from sentinel_engine.rules.registry import Registry
@@ -39,7 +39,7 @@ def recording(tmp_path: Path) -> Path:
     writer = RecordingWriter(path, Header(OFFSET, "6.1", "web-03", [SHELL]))
     for n in range(50):
         writer.append(batch_of([_open(b"/etc/x", (10 + n) * S), _open(b"/etc/shadow", (10 + n) * S + 1)]))
-    writer.close({"open": 7})
+    writer.close(Trailer({"open": 7}))
     return path
 
 

@@ -74,6 +74,32 @@ def test_loss_in_the_window_is_in_the_alert() -> None:
     assert [a.loss if a else None for a in (near, later, clean)] == [37, 7, 0]
 
 
+def test_loss_noticed_later_is_added_to_the_alerts_it_is_about() -> None:
+    book = _book()
+    book.note_loss(100 * S, 0)
+    book.add(VERDICT, _open(b"/old", 95 * S, seq=1))
+    book.add(VERDICT, _open(b"/new", 103 * S, seq=2))
+    book.note_loss(105 * S, 4)  # somewhere in these five seconds
+    assert [(alert.id, alert.loss) for alert in book.changed()] == [("2-r", 4)]
+    book.note_loss(110 * S, 9)
+    assert book.changed() == []
+    assert book.add(VERDICT, _open(b"/new", 112 * S, seq=3)) is None  # its window has grown over the second loss
+    assert [(alert.id, alert.loss, alert.count) for alert in book.changed()] == [("2-r", 9, 2)]
+    late = book.add(VERDICT, _open(b"/late", 104 * S, seq=4))  # it waited in its ring
+    assert late is not None
+    assert late.loss == 4
+
+
+def test_a_loss_is_remembered_for_its_window_and_what_waits() -> None:
+    book = _book()
+    book.note_loss(10 * S, 3)
+    book.note_loss(69 * S, 3)
+    waited = book.add(VERDICT, _open(b"/a", 15 * S, seq=1))
+    book.note_loss(100 * S, 3)
+    forgotten = book.add(VERDICT, _open(b"/b", 15 * S, seq=2))
+    assert [a.loss if a else None for a in (waited, forgotten)] == [3, 0]
+
+
 def test_a_message_is_inert_and_keeps_unknown_fields() -> None:
     event = {"comm": "\x1b[2Jx", "argv": ["a", "b"], "path": "{comm}"}
     assert message_of("{comm} {argv} {path} {nothing} 100%", event) == r"\x1b[2Jx a b {comm} {nothing} 100%"

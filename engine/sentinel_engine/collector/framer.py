@@ -20,13 +20,18 @@ from sentinel_engine.wasm.compiler import host_configuration
 
 SPAN_BYTES: Final = 4 << 20
 _TOTALS: Final = 1024
+_REFUSED: Final = 2048
+_GAPS: Final = 3072
+_LAST: Final = 4096
+_CPUS: Final = 2048
+_MALFORMED: Final = "malformed"  # what a refused record of no known kind is counted as
 # x86 keeps loads in order. Elsewhere a frame's bytes may have been copied before its header said they were
 # finished; what the walk accepted is then copied once more, now that it is known to be finished.
 _LOADS_IN_ORDER: Final = platform.machine() in {"x86_64", "i686"}
 
 
 class Framer:
-    """One reader's framer. Not for two threads: it holds a Wasm store."""
+    """One reader's framer. Only its figures may be asked for from another thread: a Wasm store is for one."""
 
     def __init__(self) -> None:
         engine = wasmtime.Engine(host_configuration())
@@ -72,16 +77,25 @@ class Framer:
 
     def counts(self) -> dict[str, int]:
         """Events of each kind so far; kinds without any are left out."""
-        totals = (ctypes.c_uint64 * KIND_SLOTS).from_address(self._base + _TOTALS)
+        totals = self._numbers(_TOTALS, KIND_SLOTS)
         return {kind.name: totals[kind.number] for kind in KINDS if totals[kind.number]}
+
+    def refused(self) -> dict[str, int]:
+        """Records refused so far, for their lengths do not fit: by kind, ``malformed`` for one of no known kind."""
+        refused = self._numbers(_REFUSED, KIND_SLOTS)
+        names = {0: _MALFORMED} | {kind.number: kind.name for kind in KINDS}
+        return {name: refused[number] for number, name in names.items() if refused[number]}
 
     def gaps(self) -> int:
         """Events missing so far, by gaps in the sequence numbers of each CPU and ring."""
-        return self._get("gaps")
+        return int(self._numbers(_GAPS, 1)[0])
 
-    def malformed(self) -> int:
-        """Records refused so far: of an unknown kind, or with lengths that do not fit."""
-        return self._get("malformed")
+    def last(self, ring: Ring, cpu: int) -> int:
+        """The sequence number of the last record taken of this ring and CPU, 0 before there was one."""
+        return int(self._numbers(_LAST, 2 * _CPUS)[cpu % _CPUS + _CPUS * (ring is Ring.LIFECYCLE)])
+
+    def _numbers(self, place: int, count: int) -> ctypes.Array[ctypes.c_uint64]:
+        return (ctypes.c_uint64 * count).from_address(self._base + place)
 
     def _batch(self) -> Batch | None:
         count = self._get("count")

@@ -1,18 +1,17 @@
 ;; Turns a span of a BPF ring buffer into records back to back, their offsets and their counts.
-;; Memory: per-batch counts (u32 each kind) at 0, totals (u64 each kind) at 1024, the last sequence number
-;; (u64) of each ring and CPU at 4096, then offsets, input and output as the host was told by the globals.
+;; Memory: per-batch counts (u32 each kind) at 0, totals (u64 each kind) at 1024, refused records (u64 each kind, 0 for
+;; an unknown one) at 2048, events missing (u64) at 3072, the last sequence number (u64) of each CPU and ring at 4096, then
+;; offsets, input and output as the host was told by the globals.
 (module
   (memory (export "memory") 132 132)
   (global $IN (export "input") i32 (i32.const 0x40000))       ;; 4 MiB + one page for the last, longest record
   (global $OUT (export "output") i32 (i32.const 0x440000))    ;; 4 MiB
   (global $OFFSETS (export "offsets") i32 (i32.const 0x20000)) ;; 128 KiB: 4 MiB of records of at least 144 bytes
-  (global $SEQ i32 (i32.const 0x1000))                        ;; 2 rings x 2048 CPUs
+  (global $SEQ i32 (i32.const 0x1000))                        ;; 2048 CPUs of the bulk ring, then of the other
   (global $lifecycle (export "lifecycle") (mut i64) (i64.const 0)) ;; kinds of ring 0, one bit each
   (global $known (export "known") (mut i64) (i64.const 0))    ;; kinds there are
   (global $written (export "written") (mut i32) (i32.const 0)) ;; bytes of output
   (global $count (export "count") (mut i32) (i32.const 0))    ;; records of output
-  (global $malformed (export "malformed") (mut i64) (i64.const 0))
-  (global $gaps (export "gaps") (mut i64) (i64.const 0))
 
   ;; Walks `len` bytes of ring frames at $IN; returns how many it is done with: up to the first frame that is still
   ;; being written (BUSY) or not all there. Takes their records when $take is set.
@@ -54,19 +53,18 @@
     (global.set $count (i32.const 0))
     (memory.fill (i32.const 0) (i32.const 0) (i32.const 256)))
 
-  ;; Copies one record of at most $room bytes to the output, or counts it as malformed.
+  ;; Copies one record of at most $room bytes to the output, or counts it as refused.
   (func $take (param $from i32) (param $room i32)
     (local $len i32) (local $kind i32) (local $to i32) (local $at i32)
     (block $bad
       (br_if $bad (i32.lt_u (local.get $room) (i32.const 144)))
       (local.set $len (i32.load (local.get $from)))
-      (local.set $kind (i32.load16_u offset=4 (local.get $from)))
+      (local.set $kind (call $kind (local.get $from)))
+      (br_if $bad (i32.eqz (local.get $kind)))
       (br_if $bad (i32.lt_u (local.get $len) (i32.const 144)))
       (br_if $bad (i32.gt_u (local.get $len) (local.get $room)))
       (br_if $bad (i32.gt_u (local.get $len) (i32.const 16384)))
       (br_if $bad (i32.and (local.get $len) (i32.const 7)))
-      (br_if $bad (i32.gt_u (local.get $kind) (i32.const 63)))
-      (br_if $bad (i64.eqz (i64.and (global.get $known) (i64.shl (i64.const 1) (i64.extend_i32_u (local.get $kind))))))
       (br_if $bad (i32.gt_u
         (i32.add
           (i32.add (i32.load16_u offset=136 (local.get $from)) (i32.load16_u offset=138 (local.get $from)))
@@ -84,7 +82,16 @@
       (i64.store offset=1024 (local.get $at) (i64.add (i64.load offset=1024 (local.get $at)) (i64.const 1)))
       (call $sequence (local.get $from) (local.get $kind))
       (return))
-    (global.set $malformed (i64.add (global.get $malformed) (i64.const 1))))
+    (local.set $at (i32.shl (local.get $kind) (i32.const 3)))
+    (i64.store offset=2048 (local.get $at) (i64.add (i64.load offset=2048 (local.get $at)) (i64.const 1))))
+
+  ;; The kind of this record, 0 when it is none that there is.
+  (func $kind (param $from i32) (result i32)
+    (local $kind i32)
+    (local.set $kind (i32.load16_u offset=4 (local.get $from)))
+    (if (i32.gt_u (local.get $kind) (i32.const 63)) (then (return (i32.const 0))))
+    (select (local.get $kind) (i32.const 0) (i32.wrap_i64 (i64.and
+      (i64.shr_u (global.get $known) (i64.extend_i32_u (local.get $kind))) (i64.const 1)))))
 
   ;; A jump in the sequence of this record's ring and CPU is that many events lost. 0 is no sequence number.
   (func $sequence (param $record i32) (param $kind i32)
@@ -104,5 +111,6 @@
     (local.set $last (i64.load (local.get $slot)))
     (if (i64.le_u (local.get $seq) (local.get $last)) (then (return)))
     (i64.store (local.get $slot) (local.get $seq))
-    (global.set $gaps
-      (i64.add (global.get $gaps) (i64.sub (i64.sub (local.get $seq) (local.get $last)) (i64.const 1))))))
+    (i64.store (i32.const 3072)
+      (i64.add
+        (i64.load (i32.const 3072)) (i64.sub (i64.sub (local.get $seq) (local.get $last)) (i64.const 1))))))

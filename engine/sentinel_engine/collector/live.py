@@ -48,6 +48,7 @@ _BUSY_PER_SECOND: Final = 4000
 _WINDOW: Final = 0.05  # seconds over which a ring's rate is taken
 _TIMER: Final = 0.01  # seconds between looks at a busy ring
 _READABLE: Final = 256  # records of one look that are put in the order of their times
+_REST: Final = 0.2  # seconds that programs get to finish the event they are at; it takes them microseconds
 
 
 class _Pace:
@@ -79,7 +80,10 @@ def _readable(batches: list[Batch]) -> list[Batch]:
 
 
 class LiveSource:
-    """Events of the running kernel. Make one with :meth:`open`; it is attached until :meth:`close` or process exit."""
+    """Events of the running kernel. Make one with :meth:`open`.
+
+    It is attached until :meth:`stop`, :meth:`close` or the end of the process.
+    """
 
     name = "live"
     live = True
@@ -122,6 +126,9 @@ class LiveSource:
         self._closed = False
         self._mask = 0
         self._limit = self._only = self._ignore = 0
+        self._stopped: float | None = None
+        self._ended = False
+        self._after_last = 0
         self._own = (own + [0] * 4)[:4]
         self._config = Map(loaded.maps["config"], _CONFIG.size)
         self._scopes = {
@@ -147,14 +154,27 @@ class LiveSource:
 
     def read(self, timeout: float) -> list[Batch]:
         """See Source. A busy ring is looked at every 10 ms; a quiet one wakes us."""
+        if self._stopped is not None:
+            return self._read_rest(self._stopped)
         if all(pace.wake for pace in self._paces) and (batches := self._drain()):
             return batches
         self._wait(timeout)
         return self._drain()
 
     def ended(self) -> bool:
-        """Never."""
-        return False
+        """See Source."""
+        return self._ended
+
+    def stop(self) -> None:
+        """See Source."""
+        with self._lock:
+            if self._stopped is None and not self._closed:
+                self._detach()
+                self._stopped = time.monotonic()
+
+    def now(self) -> int:
+        """See Source."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
     def set_mask(self, mask: int) -> None:
         """See Source."""
@@ -217,9 +237,13 @@ class LiveSource:
         """See Source."""
         return self._count(2)
 
+    def refused(self) -> dict[str, int]:
+        """See Source."""
+        return self._framer.refused()
+
     def gaps(self) -> int:
-        """Events missing by the records' own sequence: what ``lost`` says, seen from the other side."""
-        return self._framer.gaps()
+        """See Source."""
+        return self._framer.gaps() + self._after_last
 
     def close(self) -> None:
         """Detach and free everything. Safe to call twice, and from another thread than ``read``."""
@@ -227,11 +251,31 @@ class LiveSource:
             if self._closed:
                 return
             self._closed = True
-            for link in (*self._links, *self._enter):
-                os.close(link)
+            self._detach()
             for ring in self._rings:
                 ring.close()
             self._loaded.close()
+
+    def _detach(self) -> None:
+        for links in (self._links, self._enter):
+            while links:
+                os.close(links.pop())
+
+    def _read_rest(self, stopped: float) -> list[Batch]:
+        """What is left in the rings; ended once that is all that the programs have begun."""
+        batches = self._drain()
+        with self._lock:
+            if batches or self._closed or self._ended:
+                return batches
+            per_cpu = list(_COUNTERS.iter_unpack(self._counters.lookup(0)))
+        begun = {(cpu, ring): numbers[4 * KIND_SLOTS + ring] for cpu, numbers in enumerate(per_cpu) for ring in RingId}
+        dropped = sum(sum(numbers[KIND_SLOTS : 2 * KIND_SLOTS]) for numbers in per_cpu)
+        taken = sum(self._framer.counts().values()) + sum(self._framer.refused().values())
+        if sum(begun.values()) == taken + dropped or time.monotonic() > stopped + _REST:
+            # What was lost after the last record of its CPU shows in no record.
+            self._after_last = sum(number - self._framer.last(ring, cpu) for (cpu, ring), number in begun.items())
+            self._ended = True
+        return batches
 
     def _drain(self) -> list[Batch]:
         with self._lock:

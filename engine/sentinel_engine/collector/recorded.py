@@ -35,6 +35,7 @@ class RecordedSource:
         self._next = next(self._batches, None)
         self._first_ns = _time_of(self._next) if self._next else 0
         self._began: float | None = None
+        self._reached = 0
         self._closed = threading.Event()
 
     def _frames(self) -> Iterator[Batch]:
@@ -62,6 +63,7 @@ class RecordedSource:
         now = time.monotonic()
         while self._next is not None and len(due) < 64 and self._due(self._next) <= now:
             due.append(self._next)
+            self._reached = _time_of(self._next)
             self._next = next(self._batches, None)
         return due
 
@@ -71,7 +73,7 @@ class RecordedSource:
         return self._began + (_time_of(batch) - self._first_ns) / 1e9 / self._speed
 
     def ended(self) -> bool:
-        """Whether everything was played."""
+        """Whether everything was played, or it was stopped."""
         return self._next is None
 
     def set_mask(self, mask: int) -> None:
@@ -89,9 +91,26 @@ class RecordedSource:
         """Not known of a recording but from its events."""
         return {}
 
+    def stop(self) -> None:
+        """Play no more."""
+        self._closed.set()
+        self._next = None
+
+    def now(self) -> int:
+        """See Source: of the last record played."""
+        return self._reached
+
     def lost(self) -> dict[str, int]:
         """Events the recorded session lost, known once the end was reached."""
         return self._reader.trailer.lost if self._reader.trailer else {}
+
+    def refused(self) -> dict[str, int]:
+        """Records the recorded session could not frame, known once the end was reached."""
+        return self._reader.trailer.refused if self._reader.trailer else {}
+
+    def gaps(self) -> int | None:
+        """None: a recording may be a selection, as the demo's is."""
+        return None
 
     def close(self) -> None:
         """Stop waiting and close the file."""

@@ -47,7 +47,7 @@ class Source(Protocol):
         """
 
     def ended(self) -> bool:
-        """Whether nothing more will come. Never for a live source."""
+        """Whether nothing more will come. For a live source only after ``stop``."""
 
     def set_mask(self, mask: int) -> None:
         """Give only these kinds from now on; what is not asked for costs almost nothing."""
@@ -63,6 +63,22 @@ class Source(Protocol):
 
     def lost(self) -> dict[str, int]:
         """Kind -> events that the kernel dropped so far, exactly; kinds without loss are left out."""
+
+    def refused(self) -> dict[str, int]:
+        """Kind -> records that came but could not be framed; ``malformed`` when they do not even name a kind."""
+
+    def gaps(self) -> int | None:
+        """Events missing in the records' sequence numbers so far: the same loss, seen from the other side.
+
+        A gap shows when a later record of its CPU comes, so this may be behind ``lost`` and ``refused`` together,
+        never before them; once a live source has ended it is the same number. None when the numbers tell nothing.
+        """
+
+    def now(self) -> int:
+        """The boot time in ns that has been reached: what is lost from here on was lost after it."""
+
+    def stop(self) -> None:
+        """Let nothing new in; what came before can still be read, then the source has ended."""
 
     def close(self) -> None:
         """Detach and free everything. Safe to call twice."""

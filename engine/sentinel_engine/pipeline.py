@@ -193,8 +193,7 @@ class Pipeline:
         self._publish()
         if self._recorder:
             self._recorder.close(Trailer(self._source.lost(), self._source.refused()))
-        self._checkpoint()
-        self._closed = self._summary()
+        self._closed = self._checkpoint()
         if self._session:
             self._session.close()
         self._registry.close()
@@ -438,6 +437,8 @@ class Pipeline:
             scope=str(self._source.scope),
         )
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self) -> Summary:
+        summary = self._summary()
         if self._session:
-            self._session.write(self._summary())
+            self._session.write(summary)
+        return summary

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sentinel_engine.collector.preflight import Loader
+
 COMMAND = str(Path(sys.executable).with_name("sentinel-tui"))
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -24,6 +26,12 @@ def run() -> Run:
         )  # fmt: skip
 
     return start
+
+
+@pytest.fixture(params=[Loader.CORE, Loader.BCC])
+def loader(request: pytest.FixtureRequest) -> Loader:
+    """Both ways into the kernel, one after the other."""
+    return Loader(request.param)
 
 
 def in_mounts(*mounts: str) -> tuple[str, ...]:

@@ -50,11 +50,6 @@ signal.pause()
 """
 
 
-@pytest.fixture(params=[Loader.CORE, Loader.BCC])
-def loader(request: pytest.FixtureRequest) -> Loader:
-    return Loader(request.param)
-
-
 def storm(amount: str, cpu: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-I", "-S", "-c", STORM, amount, str(cpu)], stdout=subprocess.PIPE)
 

@@ -8,12 +8,12 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 from sentinel_engine.collector.framer import Framer
 from sentinel_engine.records import Batch, batch_of, encode
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME
 from sentinel_engine.wasm.rule import LoadedRule
+from tests.bench.table import Row
 from tests.engine.wasm_kit import MODULES, Bench, abi0, abi1, opens
 
 BATCH = 1024
@@ -22,12 +22,12 @@ _PATHS = [b"/usr/lib/x86_64-linux-gnu/lib%d.so" % n for n in range(BATCH)]
 _TRIVIAL = abi0("i32.const 0")
 
 
-def rows() -> Iterator[dict[str, Any]]:
+def rows() -> Iterator[Row]:
     """Each figure as it is measured; the median of 7 runs."""
     bench = Bench()
     batch = opens(*_PATHS)
     floor = _per_event(lambda: _copy(batch), 2000)
-    yield _row("copying the batch once (what any call costs at least)", floor, "ns/event")
+    yield Row("copying the batch once (what any call costs at least)", floor, "ns/event")
     for name, code, target in (
         ("trivial rule, ABI 0, all-in, batch 1024", _TRIVIAL, 10),
         ("trivial rule, ABI 1, all-in, batch 1024", abi1("i32.const 0"), 15),
@@ -40,13 +40,13 @@ def rows() -> Iterator[dict[str, Any]]:
         # All that one more rule costs: copying into its arena, the calls, the deadline, the verdicts.
         call = _per_event(partial(rule.run, selection, 5), 500)
         alone = _per_event(partial(bench.run, rule, batch), 500)
-        yield _row(name, call, "ns/event", target, note=f"as the only rule, with taking up the batch: {alone:.1f}")
+        yield Row(name, call, "ns/event", target, note=f"as the only rule, with taking up the batch: {alone:.1f}")
         rule.close()
-    yield _row("taking up a batch, once for all rules", _per_event(lambda: _take_up(bench, batch), 500), "ns/event")
+    yield Row("taking up a batch, once for all rules", _per_event(lambda: _take_up(bench, batch), 500), "ns/event")
     yield from _many(bench, batch)
-    yield _row("new instance after a trap", _rebuild(bench), "ms", 1)
-    yield _row("small batch (8 events), per rule", _small(bench), "us")
-    yield _row("framer, ring to batch", _framer(batch), "ns/event", 60)
+    yield Row("new instance after a trap", _rebuild(bench), "ms", 1)
+    yield Row("small batch (8 events), per rule", _small(bench), "us")
+    yield Row("framer, ring to batch", _framer(batch), "ns/event", 60)
     bench.sandbox.close()
 
 
@@ -55,18 +55,18 @@ def _take_up(bench: Bench, batch: Batch) -> None:
     bench.selector.select(ALL_KINDS)
 
 
-def _many(bench: Bench, batch: Batch) -> Iterator[dict[str, Any]]:
+def _many(bench: Bench, batch: Batch) -> Iterator[Row]:
     wanted = [bench.load(_TRIVIAL) for _ in range(RULES)]
     once = _per_event(lambda: _all(bench, wanted[:10], batch), 20) / 10
     all_of_them = _per_event(lambda: _all(bench, wanted, batch), 5) / RULES
-    yield _row(f"{RULES} rules on one kind, per rule", all_of_them, "ns/event", 15, note=f"10 rules: {once:.1f}")
+    yield Row(f"{RULES} rules on one kind, per rule", all_of_them, "ns/event", 15, note=f"10 rules: {once:.1f}")
     _close(wanted)
     others = [bench.load(abi1("i32.const 0"), kinds=("ptrace", "exec")) for _ in range(RULES)]
     # One event in 64 is wanted, so that each rule has to be called for the batch.
     kinds = [KIND_BY_NAME["open" if n % 64 else "exec"] for n in range(BATCH)]
     mixed = batch_of([encode(kind, strings=(path,)) for kind, path in zip(kinds, _PATHS, strict=True)])
     skipped = _per_event(lambda: _all(bench, others, mixed), 5)
-    yield _row(f"{RULES} rules that skip 63 of 64 events, per rule", skipped / RULES, "ns/event", 3)
+    yield Row(f"{RULES} rules that skip 63 of 64 events, per rule", skipped / RULES, "ns/event", 3)
     _close(others)
 
 
@@ -121,7 +121,3 @@ def _per_event(call: Callable[[], object], times: int) -> float:
             call()
         runs.append((time.perf_counter_ns() - began) / times / BATCH)
     return statistics.median(runs)
-
-
-def _row(name: str, value: float, unit: str, target: float | None = None, note: str = "") -> dict[str, Any]:
-    return {"name": name, "value": value, "unit": unit, "target": target, "note": note}

@@ -21,7 +21,8 @@
 enum { ROUND = 64, MOST_ROUNDS = 100000 };
 
 static char *self;
-static int sock, file;
+static int sock, file, fds[ROUND];
+static pid_t me;
 static struct sockaddr_in peer;
 static char names[ROUND][16], others[ROUND][16];
 
@@ -38,9 +39,10 @@ static void remove_it(int i) { must(unlink(names[i]), "unlink"); }
 static void remove_both(int i) { remove_it(i); must(unlink(others[i]), "unlink"); }
 static void remove_other(int i) { must(unlink(others[i]), "unlink"); }
 static void remove_folder(int i) { must(rmdir(names[i]), "rmdir"); }
+static void close_it(int i) { must(close(fds[i]), "close"); }
 static void nothing(int i) { (void)i; }
 
-static void do_open(int i) { (void)i; must(close(open("/etc/hostname", O_RDONLY)), "open"); }
+static void do_open(int i) { must(fds[i] = open("/etc/hostname", O_RDONLY), "open"); }
 static void do_rename(int i) { must(rename(names[i], others[i]), "rename"); }
 static void do_chmod(int i) { must(chmod(".", i & 1 ? 0700 : 0711), "chmod"); }
 static void do_chown(int i) { (void)i; must(chown(".", -1, -1), "chown"); }
@@ -49,9 +51,9 @@ static void do_link(int i) { must(link(names[i], others[i]), "link"); }
 static void do_symlink(int i) { must(symlink("target", names[i]), "symlink"); }
 static void do_mkdir(int i) { must(mkdir(names[i], 0700), "mkdir"); }
 static void do_connect(int i) { (void)i; must(connect(sock, (void *)&peer, sizeof(peer)), "connect"); }
-static void do_kill(int i) { (void)i; must(kill(getpid(), SIGURG), "kill"); }
-static void do_memfd(int i) { (void)i; must(close(memfd_create("bench", 0)), "memfd_create"); }
-static void do_setuid(int i) { (void)i; must(setuid(getuid()), "setuid"); }
+static void do_kill(int i) { (void)i; must(kill(me, SIGURG), "kill"); }
+static void do_memfd(int i) { must(fds[i] = memfd_create("bench", 0), "memfd_create"); }
+static void do_setuid(int i) { (void)i; must(setuid(0), "setuid"); }
 static void do_prctl(int i) { (void)i; must(prctl(PR_SET_NAME, "calls"), "prctl"); }
 
 static void do_spawn(int i)
@@ -65,7 +67,7 @@ static void do_spawn(int i)
 
 /* The kind, what is done before each call and after it (both untimed), the call. */
 static const struct { const char *kind; void (*before)(int), (*call)(int), (*after)(int); } all[] = {
-	{ "open", nothing, do_open, nothing },
+	{ "open", nothing, do_open, close_it },
 	{ "unlink", create, remove_it, nothing },
 	{ "rename", create, do_rename, remove_other },
 	{ "link", create, do_link, remove_both },
@@ -76,7 +78,7 @@ static const struct { const char *kind; void (*before)(int), (*call)(int), (*aft
 	{ "truncate", nothing, do_truncate, nothing },
 	{ "connect", nothing, do_connect, nothing },
 	{ "kill", nothing, do_kill, nothing },
-	{ "memfd_create", nothing, do_memfd, nothing },
+	{ "memfd_create", nothing, do_memfd, close_it },
 	{ "setuid", nothing, do_setuid, nothing },
 	{ "prctl", nothing, do_prctl, nothing },
 	{ "exec", nothing, do_spawn, nothing },
@@ -116,6 +118,7 @@ int main(int argc, char **argv)
 	CPU_ZERO(&cpus);
 	CPU_SET(atoi(argv[2]), &cpus);
 	must(sched_setaffinity(0, sizeof(cpus), &cpus), "sched_setaffinity");
+	me = getpid();
 	self = realpath("/proc/self/exe", NULL);
 	must(chdir(argv[4]), argv[4]);
 	must(sock = socket(AF_INET, SOCK_DGRAM, 0), "socket");

@@ -200,7 +200,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     rss_bytes: int
     session: str
     off: tuple[str, ...] = ()  # kinds that are not collected, since nobody asks for them
-    suppressed: int = 0  # events of processes over their limit
+    filtered: dict[str, int] = {}  # as in the summary
+    suppressed: dict[str, int] = {}
     scope: str = ""  # who is reported, as on the command line; empty for everybody
     notices: tuple[str, ...] = ()  # newest last: reloads, failures, things to know
     gaps: Gaps | None = None

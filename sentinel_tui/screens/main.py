@@ -13,7 +13,9 @@ from textual.containers import Grid
 from textual.events import DescendantFocus
 from textual.screen import Screen
 
-from sentinel_engine.match.plain import Filter
+from sentinel_engine.collector.scope import Scope, parse_scope_line
+from sentinel_engine.match.plain import Filter, parse
+from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.snapshot import RuleState, Snapshot
 from sentinel_engine.text import inert
 from sentinel_tui.actions import ALERTS, RULES, SCREEN, STREAM, bindings
@@ -21,7 +23,7 @@ from sentinel_tui.screens.report import ReportScreen, alert_page, help_page, los
 from sentinel_tui.widgets.alerts import AlertsPane
 from sentinel_tui.widgets.bars import HeaderBar, KeyBar, StatusBar, TabBar
 from sentinel_tui.widgets.events import EventsPane
-from sentinel_tui.widgets.filter_bar import FilterBar
+from sentinel_tui.widgets.line_bar import LineBar
 from sentinel_tui.widgets.rules import RulesPane
 from sentinel_tui.widgets.tree import TreePane
 
@@ -36,6 +38,12 @@ _CONTEXTS: Final = {"events": STREAM, "rules": RULES, "alerts": ALERTS, "tree": 
 # drawn at each second look: half the bytes for a slow link, and nothing flickers.
 _POLL_SECONDS: Final = 0.25
 _PANE_POLLS: Final = 2
+
+
+def _limits(snapshot: Snapshot) -> str:
+    """What the stream cannot hold, in a few words."""
+    off = f"{len(snapshot.off)} kinds off" if snapshot.off else ""
+    return " · ".join(filter(None, (inert(snapshot.scope, 200), off)))
 
 
 class MainScreen(Screen[None]):
@@ -58,7 +66,8 @@ class MainScreen(Screen[None]):
         self.alerts = AlertsPane(id="alerts")
         self.processes = TreePane(id="tree")
         self.status = StatusBar(id="status")
-        self.filter_bar = FilterBar(id="filter")
+        self.filter_bar = LineBar(parse, "filter: kind=exec comm=curl shadow", id="filter")
+        self.scope_bar = LineBar(parse_scope_line, "scope: --only uid=1000 --ignore pid=4242", id="scope")
         self.keys = KeyBar(id="keys")
         self.pane = "events"
 
@@ -70,6 +79,7 @@ class MainScreen(Screen[None]):
             yield from (self.events, self.rules, self.alerts, self.processes)
         yield self.status
         yield self.filter_bar
+        yield self.scope_bar
         yield self.keys
 
     async def on_mount(self) -> None:
@@ -95,6 +105,7 @@ class MainScreen(Screen[None]):
                 self.alerts.show_alerts(snapshot.alerts)
             if self._polls % _PANE_POLLS == 0:
                 self._show_header(snapshot)
+                self.events.limits = _limits(snapshot)
                 if live:
                     self.rules.show_rules(snapshot.rules)
                     self.run_worker(self.events.refresh_tail(), group="tail")
@@ -137,13 +148,13 @@ class MainScreen(Screen[None]):
     # What the keys do. Displays and focus change at once, not with the next style update: the next key may be here.
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
-        """While a filter is typed, keys are text; Tab leaves the filter."""
-        return not self.filter_bar.display or action == "next_pane"
+        """While a line is typed, keys are text; Tab leaves it."""
+        return self.status.display or action == "next_pane"
 
     def action_pane(self, name: str) -> None:
         """Go to this pane."""
         self.pane = name
-        self._close_filter()
+        self._close_line()
         self._fold()
         self.set_focus(self.query_one(f"#{name}"))
         self._refresh_bars()
@@ -196,21 +207,38 @@ class MainScreen(Screen[None]):
         self._show_header(self._pipeline.snapshot())
 
     def action_filter(self) -> None:
-        """Open the filter line."""
-        self.status.display, self.filter_bar.display = False, True
-        self.filter_bar.open(self.events.where.text if self.events.where else "")
+        """Open the line of the filter."""
+        self._open_line(self.filter_bar, self.events.where.text if self.events.where else "")
 
-    def _close_filter(self) -> None:
-        self.status.display, self.filter_bar.display = True, False
+    def action_scope(self) -> None:
+        """Open the line of the scope."""
+        self._open_line(self.scope_bar, self._pipeline.snapshot().scope)
 
-    @on(FilterBar.Closed)
-    def _filter_closed(self, event: FilterBar.Closed) -> None:
+    def _open_line(self, bar: LineBar, text: str) -> None:
+        self._close_line()
+        self.status.display, bar.display = False, True
+        bar.open(text)
+
+    def _close_line(self) -> None:
+        self.status.display, self.filter_bar.display, self.scope_bar.display = True, False, False
+
+    @on(LineBar.Closed, "#filter")
+    def _filter_closed(self, event: LineBar.Closed) -> None:
         self.action_pane("events" if event.applied else self.pane)
         if event.applied:
-            self._set_filter(event.where)
+            self._set_filter(event.value if event.value.text else None)
 
     def _set_filter(self, where: Filter | None) -> None:
+        # What no rule wants and nobody looks at costs the host nothing.
+        self._pipeline.show(where.mask if where else ALL_KINDS)
         self.run_worker(self.events.set_filter(where), group="filter", exclusive=True)
+
+    @on(LineBar.Closed, "#scope")
+    def _scope_closed(self, event: LineBar.Closed) -> None:
+        self.action_pane(self.pane)
+        if event.applied:
+            scope: Scope = event.value
+            self._await(self._pipeline.set_scope(scope))
 
     def action_details(self) -> None:
         """All about the selected alert or rule."""
@@ -221,7 +249,7 @@ class MainScreen(Screen[None]):
 
     def action_loss(self) -> None:
         """What was lost."""
-        self.app.push_screen(ReportScreen("Lost", loss_page(self._pipeline.snapshot())))
+        self.app.push_screen(ReportScreen("Lost, and not collected", loss_page(self._pipeline.snapshot())))
 
     def action_help(self) -> None:
         """The keys."""

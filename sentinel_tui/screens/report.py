@@ -102,6 +102,20 @@ _STAGES: Final = {
 }
 
 
+def _coverage(snapshot: Snapshot, width: int) -> list[Line]:
+    """What was never asked for: no loss, but nobody has seen it."""
+    nobody_asks = "no rule subscribes to them, and the filter leaves them out"
+    limit = "over the limit of their process; `suppressed` events say whose"
+    kept_out = "of kinds while they were off, or of processes out of scope"
+    lines: list[Line] = [(), *fact("scope", snapshot.scope or "everybody", width)]
+    lines += [(), *fact("off now", ", ".join(snapshot.off) or "no kind", width), *fact("", nobody_asks, width, "muted")]
+    for label, counts, meaning in (
+        ("suppressed", snapshot.suppressed, limit), ("kept out", snapshot.filtered, kept_out),
+    ):  # fmt: skip
+        lines += [(), *fact(label, figures.kinds(counts) or "0", width), *fact("", meaning, width, "muted")]
+    return lines
+
+
 def loss_page(snapshot: Snapshot) -> Page:
     """What was lost: where on its way, of which kind, and whether both ways to count it agree."""
 
@@ -114,7 +128,7 @@ def loss_page(snapshot: Snapshot) -> Page:
         if gaps := snapshot.gaps:
             text = f"{gaps.counted:,} by the counters, {gaps.seen:,} by the records' sequence numbers so far"
             lines += [(), *fact("counted", text, width)]
-        return lines
+        return lines + _coverage(snapshot, width)
 
     return page
 

@@ -53,6 +53,7 @@ class HeaderBar(Bar):
         items = {
             "state": _state(snapshot, frozen),
             "lost": _lost(snapshot.total_lost),
+            "suppressed": _suppressed(sum(snapshot.suppressed.values())),
             "alerts": _alerts(snapshot),
             "rate": [[(f"{figures.count(next(reversed(snapshot.events_per_second), 0))} ev/s", "text")]],
             "rules": _rules(snapshot),
@@ -66,7 +67,7 @@ class HeaderBar(Bar):
         }
         shown = squeeze(list(items.values()), self.size.width - 2)
         by_name = dict(zip(items, shown, strict=True))
-        order = ("host", "kernel", "state", "rate", "spark", "lost", "rules", "alerts", "cost")
+        order = ("host", "kernel", "state", "rate", "spark", "lost", "suppressed", "rules", "alerts", "cost")
         self.say(_joined([by_name[name] for name in order if by_name[name]]))
 
 
@@ -113,6 +114,12 @@ def _state(snapshot: Snapshot, frozen: float | None) -> Forms:
 
 def _lost(total: int) -> Forms:
     return [[(f" LOST {total:,} EVENTS ", _LOUD)], [(f" LOST {total:,} ", _LOUD)]] if total else [[("lost 0", "muted")]]
+
+
+def _suppressed(total: int) -> Forms:
+    if not total:
+        return [[]]
+    return [[(f"suppressed {figures.count(total)}", "warn @screen.loss")], [(f"supp {figures.count(total)}", "warn")]]
 
 
 def _rules(snapshot: Snapshot) -> Forms:

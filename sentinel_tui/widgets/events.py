@@ -67,6 +67,7 @@ class EventsPane(LinePane[EventRow]):
         self._oldest_reached = False
         self._end: int | None = None  # while paused: the first event that is not shown
         self._rest_until = 0.0
+        self.limits = ""  # what is not collected at all, for the title
         self._described = ("", "")
 
     def on_mount(self) -> None:
@@ -186,8 +187,8 @@ class EventsPane(LinePane[EventRow]):
             self.following = False
 
     def _describe(self) -> None:
-        shown = f" filter: {inert(self.where.text, 200)} " if self.where else ""
-        title = f"Events ─{shown}" if shown else "Events"
+        shown = f"filter: {inert(self.where.text, 200)}" if self.where else ""
+        title = " ─ ".join(filter(None, ("Events", shown, self.limits)))
         more = f"+{self.new:,}{' or more' if self._uncounted else ''} new · end follows"
         stopped = more if self.new else "stopped · end follows"
         subtitle = "following · UTC" if self.following else stopped

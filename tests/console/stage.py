@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from sentinel_engine.alerts import message_of
+from sentinel_engine.collector.scope import Scope
 from sentinel_engine.describe import detail, event_dict
 from sentinel_engine.history import History
 from sentinel_engine.match.plain import Filter
 from sentinel_engine.records import Clock, Record, batch_of, decode, encode
-from sentinel_engine.schema import KIND_BY_NAME
+from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME
 from sentinel_engine.snapshot import (
     Alert,
     Latency,
@@ -107,6 +108,7 @@ class Stage:
     def __init__(self, story: list[bytes] = STORY, alerts: tuple[Alert, ...] = ALERTS) -> None:
         self.history = History()
         self.total = 0
+        self.shown = ALL_KINDS
         self.calls: list[tuple[Any, ...]] = []
         self.refusal: Exception | None = None
         self.view = Snapshot(
@@ -149,6 +151,13 @@ class Stage:
         rules = [msgspec.structs.replace(one, state=state) if one.id == rule_id else one for one in self.view.rules]
         self.change(rules=tuple(rules))
         return self._done("set_enabled", rule_id, enabled)
+
+    def show(self, kinds: int) -> None:
+        self.shown = kinds
+
+    def set_scope(self, scope: Scope) -> Future[str]:
+        self.change(scope=str(scope))
+        return self._done("set_scope", scope)
 
     def reload(self, rule_id: str) -> Future[str]:
         return self._done("reload", rule_id)

@@ -14,8 +14,10 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from sentinel_engine.collector.scope import parse_scope
 from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.records import Record
+from sentinel_engine.schema import ALL_KINDS, mask_of
 from sentinel_engine.snapshot import RuleState, Severity, SourceView
 from sentinel_tui.actions import ACTIONS
 from sentinel_tui.app import SentinelApp
@@ -282,6 +284,41 @@ async def test_a_filter_never_searches_the_same_events_twice() -> None:
         assert looked
         assert min(looked) >= 500
         assert "No event matches the filter." in it.text
+
+
+async def test_what_the_filter_leaves_out_is_not_asked_for() -> None:
+    async with console() as it:
+        await it.press("slash", *"kind=exec", "enter")
+        assert it.stage.shown == mask_of(["exec"])
+        it.stage.change(off=("unlink", "rename"))
+        await it.look()
+        assert "filter: kind=exec ─ 2 kinds off" in it.text
+        await it.press("slash", "ctrl+u", "enter")
+        assert it.stage.shown == ALL_KINDS
+
+
+async def test_the_scope_is_typed_shown_and_checked() -> None:
+    async with console() as it:
+        await it.press("o", *"--ignore uid=0", "enter")
+        assert it.stage.calls == [("set_scope", parse_scope([], ["uid=0"]))]
+        assert "set_scope done" in it.text
+        await it.look()
+        assert "Events ─ --ignore uid=0" in it.text
+        await it.press("o", *" uid=1", "enter")
+        assert "✗ uid=1 is neither --only FIELD=VALUE nor --ignore FIELD=VALUE" in it.text
+        await it.press("escape", "o", "ctrl+u", "enter")
+        assert it.stage.calls[-1] == ("set_scope", parse_scope([], []))
+        assert len(it.stage.calls) == 2
+
+
+async def test_what_is_not_collected_is_one_key_away() -> None:
+    stage = Stage()
+    stage.change(off=("unlink",), suppressed={"open": 1204}, filtered={"open": 7}, scope="--only uid=1000")
+    async with console(stage) as it:
+        assert "suppressed 1204" in it.text
+        await it.press("l")
+        for words in ("--only uid=1000", "unlink", "open 1,204", "open 7"):
+            assert words in it.text
 
 
 async def test_leaving_the_filter_by_tab_closes_it() -> None:

@@ -88,6 +88,7 @@ class Valve:
         self.open = threading.Event()
         self.open.set()
         self.listens = 0
+        self.shown = KIND_BY_NAME["listen"].bit
 
     def on_batch(self, batch: Batch, event_of: Callable[[Record], dict[str, Any]]) -> None:  # noqa: ARG002 - no events
         self.open.wait(DEADLINE)

@@ -25,8 +25,9 @@ _MAX_IMAGES: Final = 16
 # Kinds that change the table.
 TABLE_KINDS: Final = tuple(KIND_BY_NAME[name].number for name in ("exec", "fork", "exit"))
 _EXEC, _FORK, _EXIT = TABLE_KINDS
-# boot_ns, then tgid, ppid, leader_start, uid and the first two arguments.
-_HEAD: Final = struct.Struct("<8xQ12xI4xIQI52x2Q")
+# boot_ns, then tgid, ppid, leader_start, uid, comm and the first two arguments.
+_HEAD: Final = struct.Struct("<8xQ12xI4xIQI36x16s2Q")
+_Head = tuple[int, int, int, int, int, bytes, int, int]
 
 
 @dataclass(slots=True)
@@ -134,17 +135,19 @@ class ProcessTable:
         if len(process.images) > _MAX_IMAGES:
             del process.images[1]
 
-    def _fork(self, head: tuple[int, ...]) -> None:
-        boot_ns, pid, ppid, start, uid, child, child_start = head
-        if (child, child_start // TICK_NS) in self._by_key:
-            return
-        parent = self._known(pid, start, ppid, uid, b"")
+    def _fork(self, head: _Head) -> None:
+        boot_ns, pid, ppid, start, uid, comm, child, child_start = head
+        parent = self._known(pid, start, ppid, uid, comm.partition(b"\0")[0])
         image = parent.image_at(boot_ns)
-        self._insert(Process(child, child_start, uid, parent, [image] if image else []))
+        process = self._by_key.get((child, child_start // TICK_NS))
+        if process is None or process.exited_ns is not None:  # another one of this number may have ended in this tick
+            self._insert(Process(child, child_start, uid, parent, [image] if image else []))
+        else:  # /proc has told of it first; its parent may have ended before, and it was given to another one
+            process.start_ns, process.parent = child_start, parent
 
-    def _exit(self, head: tuple[int, ...]) -> None:
-        boot_ns, pid, ppid, start, uid, _code, _signal = head
-        process = self._known(pid, start, ppid, uid, b"")
+    def _exit(self, head: _Head) -> None:
+        boot_ns, pid, ppid, start, uid, comm, _code, _signal = head
+        process = self._known(pid, start, ppid, uid, comm.partition(b"\0")[0])
         if process.exited_ns is not None:
             return
         process.exited_ns = boot_ns
@@ -153,12 +156,13 @@ class ProcessTable:
             self._forget(self._exited.popleft())
 
     def _forget(self, process: Process) -> None:
-        self._by_key.pop((process.pid, process.start_ns // TICK_NS), None)
+        if self.find(process.pid, process.start_ns) is process:
+            del self._by_key[process.pid, process.start_ns // TICK_NS]
         if self._latest.get(process.pid) is process:
             del self._latest[process.pid]
         # A chain of daemons that each fork and exit must not keep every ancestor alive: skip the forgotten ones.
-        while process.parent is not None and self.find(process.parent.pid, process.parent.start_ns) is None:
-            process.parent = process.parent.parent
+        while (parent := process.parent) is not None and self.find(parent.pid, parent.start_ns) is not parent:
+            process.parent = parent.parent
 
     def tree(self, process: Process, boot_ns: int) -> tuple[ProcessEntry, ...]:
         """Root … culprit, each as it was at this time."""

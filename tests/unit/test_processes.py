@@ -89,6 +89,31 @@ def test_a_fork_seen_both_in_proc_and_in_the_ring_is_one_process() -> None:
     assert _argv0(table, _open(200, 11 * S, 10 * S + 3_456_789)) == ["/sbin/init", "-bash", "sleep"]
 
 
+def test_the_fork_knows_the_parent_better_than_proc() -> None:
+    adopted = BootProcess(200, 1, 10 * S, b"sleep", b"/bin/sleep", (b"sleep",), b"/", 0, b"")  # its parent has ended
+    table = ProcessTable(CLOCK, [INIT, SHELL, adopted])
+    table.apply(batch_of([_fork(100, 200, 10 * S + 5)]))
+    assert _argv0(table, _open(200, 11 * S, 10 * S + 5)) == ["/sbin/init", "-bash", "sleep"]
+
+
+def test_two_of_one_number_in_one_tick_are_two() -> None:
+    table = ProcessTable(CLOCK, [INIT, SHELL], max_exited=1)
+    first, second = 10 * S + 1, 10 * S + 9
+    table.apply(batch_of([_fork(100, 200, first), _exit(200, first + 1, first), _fork(100, 200, second)]))
+    process = table.find(200, second)
+    assert process is not None
+    assert (process.start_ns, process.exited_ns) == (second, None)
+    table.apply(batch_of([_fork(100, 201, 11 * S), _exit(201, 12 * S, 11 * S)]))  # the first one is forgotten
+    assert table.find(200, second) is process
+
+
+def test_an_unknown_process_that_ends_has_its_name() -> None:
+    table = ProcessTable(CLOCK, [INIT, SHELL])
+    raw = encode(KIND_BY_NAME["exit"], tgid=300, ppid=100, leader_start=11 * S, boot_ns=12 * S, comm=b"brief")
+    table.apply(batch_of([raw]))
+    assert _argv0(table, raw) == ["/sbin/init", "-bash", "brief"]
+
+
 def test_an_unknown_process_is_made_from_its_record() -> None:
     table = ProcessTable(CLOCK, [INIT, SHELL])
     assert _argv0(table, _open(300, 12 * S, 11 * S)) == ["/sbin/init", "-bash", "x"]

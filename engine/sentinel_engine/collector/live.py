@@ -111,7 +111,9 @@ class LiveSource:
             source.set_scope(scope)
             source.set_limit(limit)
             source.set_mask(mask)
-            source.processes = boot_processes()
+            began = source.now()
+            # Whoever started since comes as an event: not lost, and not told of twice.
+            source.processes = [process for process in boot_processes() if process.start_ns <= began]
         except ScopeError:
             source.close()
             raise
@@ -179,7 +181,7 @@ class LiveSource:
     def set_mask(self, mask: int) -> None:
         """See Source."""
         with self._lock:
-            if self._closed:
+            if self._closed or self._stopped is not None:
                 return
             self._mask = mask
             self._follow_mask()

@@ -46,8 +46,9 @@ check: $(VENV)/installed-dev ## Style, types and the import contract
 	$(BIN)/mypy
 	PYTHONPATH=engine:. $(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/installed-dev ## The figures of the README, as ratios measured in one run
-	@$(call apt,python3-bpfcc gcc libc6-dev)
+bench: $(VENV)/installed-dev ## The figures, as ratios measured in one run; ARGS="storm peers" for some of rules, start, storm, syscalls, peers
+	@$(call apt,python3-bpfcc libbpf1 gcc libc6-dev)
+	$(call apt,bpftrace bpfcc-tools libbpf-tools)
 	$(AS_ROOT) $(BIN)/python -m tests.bench $(ARGS)
 
 schema: $(VENV)/installed-dev ## Generate bpf/events.h, the Rust SDK's record.rs and the export schema

@@ -10,7 +10,6 @@ from pathlib import Path
 
 CPU = 1  # the loads' own; the readers have the others
 _MEMORY = Path("/dev/shm")
-OPENED = b"/etc/hostname"
 
 
 class Loads:

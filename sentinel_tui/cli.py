@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import click
 
 from sentinel_engine.collector import preflight
-from sentinel_engine.collector.loader import Loading
+from sentinel_engine.collector.loader import Loading, fields
 from sentinel_engine.files import create_private
 from sentinel_tui.command import (
     BAD,
@@ -145,7 +145,7 @@ def list_sessions(outer: Options, /, **given: Any) -> None:
 @live
 def doctor(*, as_json: bool, loader: str | None) -> None:
     """Say what this host can do, and the exact fix for what it cannot."""
-    checks = preflight.checks(preflight.Loader(loader or preflight.Loader.AUTO))
+    checks = [*preflight.checks(preflight.Loader(loader or preflight.Loader.AUTO)), fields()]
     if as_json:
         echo_json(checks)
     else:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from sentinel_engine.collector import core
+from sentinel_engine.collector import loader as loader_module
 from sentinel_engine.collector.live import LiveSource
 from sentinel_engine.collector.loader import Loading, tracepoints
 from sentinel_engine.collector.preflight import Loader
@@ -218,3 +219,45 @@ def test_an_object_that_the_kernel_refuses_is_one_sentence(tmp_path: Path, monke
         with pytest.raises(CollectorError, match=rf"^libbpf could not load .*{reason}.*--loader bcc") as caught:
             LiveSource.open(Loading(Loader.CORE))
         assert "\n" not in str(caught.value)
+
+
+def older(loader: Loader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let this kernel look like one without audit and without the io_uring structs of today."""
+    if loader is Loader.CORE:
+        content = core.object_path().read_bytes()
+        assert content.count(b"\0loginuid\0") == content.count(b"\0io_open\0") == 1
+        changed = tmp_path / "older.o"
+        changed.write_bytes(content.replace(b"\0loginuid\0", b"\0l0ginuid\0").replace(b"\0io_open\0", b"\0io_0pen\0"))
+        monkeypatch.setattr(core, "object_path", lambda: changed)
+    else:
+        fields = {"loginuid": ("task_struct.l0ginuid",), "io_uring": ("io_0pen.filename",)}
+        monkeypatch.setattr(loader_module, "_OPTIONAL_FIELDS", fields)
+
+
+def test_what_a_kernel_cannot_give_is_absent_and_no_reason_not_to_run(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    older(loader, monkeypatch, tmp_path)
+    source = LiveSource.open(Loading(loader))
+    child = subprocess.Popen(["true"])
+    child.wait()
+    records = [record for record in drain(source) if record.tgid == child.pid]
+    assert {record.loginuid for record in records} == {0xFFFFFFFF}
+    assert {"exec", "exit"} <= {record.kind.name for record in records}
+    source.close()
+
+
+def test_a_kernel_without_the_tracepoint_of_io_uring(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader_module, "_OPTIONAL_TRACEPOINTS", ("io_uring_of_tomorrow",))
+    assert "io_uring operations" in loader_module.fields().detail
+    source = LiveSource.open(Loading(loader))
+    subprocess.run(["true"], check=True)
+    assert {"exec", "exit"} <= {record.kind.name for record in drain(source)}
+    source.close()
+
+
+def test_doctor_names_what_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loader_module.fields().detail == "all"
+    monkeypatch.setattr(loader_module, "_OPTIONAL_FIELDS", {"loginuid (no CONFIG_AUDIT)": ("task_struct.l0ginuid",)})
+    check = loader_module.fields()
+    assert (check.check, check.ok, check.detail) == ("fields", True, "absent: loginuid (no CONFIG_AUDIT)")

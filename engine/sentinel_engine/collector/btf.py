@@ -68,6 +68,14 @@ class Btf:
             found[field] = total
         return found
 
+    def has(self, fields: Iterable[str]) -> bool:
+        """Whether this kernel has all of these fields."""
+        try:
+            self.offsets(fields)
+        except BtfError:
+            return False
+        return True
+
     def size(self, name: str) -> int:
         """Size of this struct in bytes. Raises BtfError when this kernel has none such."""
         if name not in (structs := self._ids(_STRUCT, {name})):

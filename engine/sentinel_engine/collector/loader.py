@@ -53,10 +53,11 @@ _ARCH_FIELDS: Final = {
     ),
     "aarch64": ("task_struct.thread_info.flags", "pt_regs.syscallno", "pt_regs.orig_x0", "pt_regs.regs"),
 }
+_IO_URING: Final = "io_uring operations (before Linux 6.3, or no CONFIG_IO_URING)"
 # What some kernels lack, by what is absent then: all of a group's fields or none.
-OPTIONAL_FIELDS: Final = {
+_OPTIONAL_FIELDS: Final = {
     "loginuid (no CONFIG_AUDIT)": ("task_struct.loginuid",),
-    "io_uring operations (before Linux 6.3, or no CONFIG_IO_URING)": (
+    _IO_URING: (
     "filename.name", "io_connect.addr", "io_connect.addr_len", "io_kiocb.cmd", "io_kiocb.cqe.fd", "io_kiocb.opcode",
     "io_link.flags", "io_link.new_dfd", "io_link.newpath", "io_link.old_dfd", "io_link.oldpath", "io_mkdir.dfd",
     "io_mkdir.filename", "io_mkdir.mode", "io_open.dfd", "io_open.filename", "io_open.how.flags", "io_open.how.mode",
@@ -74,6 +75,18 @@ def tracepoints() -> tuple[str, ...]:
     """Those that the program is attached to on this kernel."""
     types = VMLINUX.read_bytes()
     return TRACEPOINTS + tuple(name for name in _OPTIONAL_TRACEPOINTS if b"\0btf_trace_%s\0" % name.encode() in types)
+
+
+def fields() -> preflight.Check:
+    """What this kernel cannot give: never a reason not to run, but events lack it."""
+    try:
+        btf = kernel_btf()
+    except BtfError as error:
+        return preflight.Check("fields", True, f"not known: {error}")
+    missing = {what for what, group in _OPTIONAL_FIELDS.items() if not btf.has(group)}
+    if len(tracepoints()) < len(TRACEPOINTS) + len(_OPTIONAL_TRACEPOINTS):
+        missing.add(_IO_URING)
+    return preflight.Check("fields", True, f"absent: {', '.join(sorted(missing))}" if missing else "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +214,9 @@ def _source(bpf: Path) -> str:
 
 def _offset_flags(btf: Btf) -> list[str]:
     offsets = btf.offsets((*_FIELDS, *_ARCH_FIELDS[platform.machine()]))
-    for group in OPTIONAL_FIELDS.values():
-        try:
+    for group in _OPTIONAL_FIELDS.values():
+        if btf.has(group):
             offsets |= btf.offsets(group)
-        except BtfError:
-            continue
     return [
         *(f"-DOFF_{field.replace('.', '__')}={offset}" for field, offset in offsets.items()),
         *(f"-DSIZE_{name}={btf.size(name)}" for name in _STRUCTS),

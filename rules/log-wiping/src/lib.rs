@@ -18,6 +18,7 @@ fn check(event: &Event) -> i32 {
     STATE.with(|state| {
         let wiped = match event.kind() {
             Kind::Open(open) => is_write(open.flags()) && wipes(state.old.clean(event, open.path()), open.flags()),
+            Kind::Truncate(truncate) => is_record(state.old.clean(event, truncate.path())),
             Kind::Unlink(unlink) => is_record(state.old.clean(event, unlink.path())),
             Kind::Rename(rename) => {
                 let old = state.old.clean(event, rename.path());

@@ -18,6 +18,8 @@ fn check(event: &Event) -> i32 {
             Kind::Open(open) if !is_write(open.flags()) => return 0,
             Kind::Open(open) => open.path(),
             Kind::Rename(rename) => rename.new_path(),
+            Kind::Link(link) => link.new_path(),
+            Kind::Symlink(symlink) => symlink.path(),
             _ => {
                 state.installers.follow(event, |exec| is_installer(system_program(exec.exe())));
                 return 0;
@@ -26,7 +28,7 @@ fn check(event: &Event) -> i32 {
         let target = state.path.clean(event, target);
         let planted = runs_later(target) && event.succeeded() && !state.installers.get(event);
         if planted {
-            // For a rename the message has the old name.
+            // For a rename or a link the message has the old name.
             log(target);
         }
         planted as i32

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Taking control of another process, or writing into it, through ptrace.
+//! Taking control of another process, or writing into it, through ptrace or process_vm_writev.
 #![no_std]
 use sentinel_sdk::{linux::*, *};
 
@@ -15,26 +15,27 @@ struct State {
 static STATE: Local<State> = Local::new(State { parent: PerProcess::new(0), reported: PerProcess::new(0) });
 
 fn check(event: &Event) -> i32 {
-    STATE.with(|state| match event.kind() {
-        Kind::Ptrace(ptrace) if takes_control(ptrace.request()) && (event.succeeded() || event.denied()) => {
-            let target = ptrace.target_pid() as u32;
-            if target == event.tgid() || state.parent.of(target) == event.tgid() || state.reported.get(event) == target
-            {
+    STATE.with(|state| {
+        let target = match event.kind() {
+            Kind::Ptrace(ptrace) if takes_control(ptrace.request()) => ptrace.target_pid() as u32,
+            Kind::ProcessVmWrite(write) => write.target_pid() as u32,
+            Kind::Fork(fork) => {
+                state.parent.put(fork.child_pid() as u32, fork.child_start(), event.tgid());
                 return 0;
             }
-            state.reported.set(event, target);
-            1
+            Kind::Exit(_) => {
+                state.parent.set(event, 0);
+                state.reported.set(event, 0);
+                return 0;
+            }
+            _ => return 0,
+        };
+        let own = target == event.tgid() || state.parent.of(target) == event.tgid();
+        if own || state.reported.get(event) == target || !(event.succeeded() || event.denied()) {
+            return 0;
         }
-        Kind::Fork(fork) => {
-            state.parent.put(fork.child_pid() as u32, fork.child_start(), event.tgid());
-            0
-        }
-        Kind::Exit(_) => {
-            state.parent.set(event, 0);
-            state.reported.set(event, 0);
-            0
-        }
-        _ => 0,
+        state.reported.set(event, target);
+        1
     })
 }
 

@@ -110,7 +110,7 @@ def _coverage(snapshot: Snapshot, width: int) -> list[Line]:
     lines: list[Line] = [(), *fact("scope", snapshot.scope or "everybody", width)]
     lines += [(), *fact("off now", ", ".join(snapshot.off) or "no kind", width), *fact("", nobody_asks, width, "muted")]
     for label, counts, meaning in (
-        ("suppressed", snapshot.suppressed, limit), ("kept out", snapshot.filtered, kept_out),
+        ("limited", snapshot.suppressed, limit), ("kept out", snapshot.filtered, kept_out),
     ):  # fmt: skip
         lines += [(), *fact(label, figures.kinds(counts) or "0", width), *fact("", meaning, width, "muted")]
     return lines

@@ -45,6 +45,7 @@ class Btf:
             raise BtfError("the kernel's BTF has an unknown format")
         self._types = blob[header + type_at : header + type_at + type_size]
         self._text = blob[header + text_at : header + text_at + text_size]
+        self._named: dict[int, dict[int, int]] = {_STRUCT: {}, _TYPEDEF: {}}  # kind -> place of the name -> type id
         self._positions = self._index()
 
     def offsets(self, fields: Iterable[str]) -> dict[str, int]:
@@ -90,16 +91,22 @@ class Btf:
         return {name: found[f"btf_trace_{name}"] for name in names}
 
     def _index(self) -> array.array[int]:
-        """Where each type starts in the type section, by type id (0 is void)."""
+        """Where each type starts in the type section, by type id (0 is void); fills ``_named`` on the way.
+
+        A struct that is only declared is not named: it has no members.
+        """
         positions, at, end = array.array("I", [0]), 0, len(self._types)
-        unpack, types, trailer = struct.Struct("<4xI").unpack_from, self._types, _TRAILER
+        unpack, types, trailer, named = struct.Struct("<II").unpack_from, self._types, _TRAILER, self._named
         append = positions.append
         try:
             while at < end:
+                name, info = unpack(types, at)
+                kind, members = info >> 24 & 0x1F, info & 0xFFFF
+                if kind == _TYPEDEF or (kind == _STRUCT and members):
+                    named[kind][name] = len(positions)
                 append(at)
-                (info,) = unpack(types, at)
-                once, each = trailer[info >> 24 & 0x1F]
-                at += 12 + once + each * (info & 0xFFFF)
+                once, each = trailer[kind]
+                at += 12 + once + each * members
         except struct.error as error:
             raise BtfError("the kernel's BTF is cut short") from error
         return positions
@@ -109,14 +116,10 @@ class Btf:
         return self._text.find(b"\0" + name.encode() + b"\0") + 1
 
     def _ids(self, kind: int, names: set[str]) -> dict[str, int]:
-        """Type id of each type of this kind and these names; a struct that is only declared does not count."""
-        by_offset = {offset: name for name in names if (offset := self._string_offset(name))}
-        unpack, types, found = struct.Struct("<II").unpack_from, self._types, {}
-        for type_id in range(1, len(self._positions)):
-            name, info = unpack(types, self._positions[type_id])
-            if name in by_offset and info >> 24 & 0x1F == kind and (kind != _STRUCT or info & 0xFFFF):
-                found[by_offset[name]] = type_id
-        return found
+        """Type id of each type of this kind, struct or typedef, and these names; left out where there is none."""
+        named = self._named[kind]
+        places = {name: self._string_offset(name) for name in names}
+        return {name: named[place] for name, place in places.items() if place in named and place}
 
     def _member(self, type_id: int, name: int) -> tuple[int, int] | None:
         """Type id and bit offset of the member whose name is at this string offset, or None."""

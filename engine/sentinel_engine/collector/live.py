@@ -44,7 +44,7 @@ _FINISH: Final = 0  # the slot of what all handlers end with: no kind has this n
 _ENTER: Final = TRACEPOINT_PREFIX + "sys_enter"
 
 # Waking the reader for each event slows a busy producer 3 to 5 times; above this rate it looks by itself.
-_BUSY_PER_SECOND: Final = 4000
+_BUSY_PER_SECOND: Final = 1000
 _WINDOW: Final = 0.05  # seconds over which a ring's rate is taken
 _TIMER: Final = 0.01  # seconds between looks at a busy ring
 _READABLE: Final = 256  # records of one look that are put in the order of their times

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sentinel_engine.describe import event_dict, rfc3339
+from sentinel_engine.describe import rfc3339
 from sentinel_engine.processes import ProcessTable
 from sentinel_engine.records import Clock, Record
 from sentinel_engine.rules.registry import Verdict
@@ -127,15 +127,15 @@ class AlertBook:
 
     def _open(self, verdict: Verdict, record: Record) -> Alert:
         rule = verdict.spec
-        process = self._processes.of(record)
-        event = event_dict(record, self._clock, process.image_at(record.boot_ns))
+        tree = self._processes.tree(record)
+        event = self._processes.event(record)
         alert = Alert(
             id=f"{_event_id(record)}-{rule.id}",
             time=event["time"],
             rule=RuleRef(rule.id, rule.version, rule.severity, verdict.sha256, rule.attack),
             message=message_of(rule.message or rule.title, event),
             event=event,
-            process_tree=self._processes.tree(process, record.boot_ns),
+            process_tree=tree,
             count=1,
             first_time=event["time"],
             last_time=event["time"],

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from sentinel_engine import constants
-from sentinel_engine.records import Clock, Record
+from sentinel_engine.cgroups import NO_WORKLOAD, Workload
+from sentinel_engine.records import UNSET_ID, Clock, Record
 from sentinel_engine.schema import CALL_NAMES, EXE_DELETED, EXE_MEMFD, KIND_BY_NUMBER, RecordFlag
 from sentinel_engine.text import lossless, twin
 
 if TYPE_CHECKING:
     from sentinel_engine.processes import Image
 
-_UNSET_ID: Final = 0xFFFFFFFF
 _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 
 
@@ -51,7 +51,20 @@ def split_argv(raw: bytes) -> tuple[bytes, ...]:
     return tuple(raw.removesuffix(b"\0").split(b"\0")) if raw else ()
 
 
-def event_dict(record: Record, clock: Clock, image: Image | None = None) -> dict[str, Any]:
+def exe_flag_names(flags: int) -> list[str]:
+    """What is odd about a program file: ``memfd``, ``deleted``."""
+    return [name for bit, name in ((EXE_MEMFD, "memfd"), (EXE_DELETED, "deleted")) if flags & bit]
+
+
+def workload_fields(workload: Workload, text: TextFields) -> dict[str, str]:
+    """``container`` and ``container_id``, or ``unit``; nothing when neither is known."""
+    fields = {"container": workload.container, "container_id": workload.container_id, "unit": workload.unit}
+    return {name: text.one(name, raw) for name, raw in fields.items() if raw}
+
+
+def event_dict(
+    record: Record, clock: Clock, image: Image | None = None, workload: Workload = NO_WORKLOAD
+) -> dict[str, Any]:
     """The ``event`` object: header, the kind's own fields, and the process image for the rest."""
     text = TextFields()
     event: dict[str, Any] = {
@@ -67,15 +80,20 @@ def event_dict(record: Record, clock: Clock, image: Image | None = None) -> dict
         "gid": record.gid,
         "comm": text.one("comm", record.comm),
     }
-    if record.loginuid != _UNSET_ID:
+    if record.loginuid != UNSET_ID:
         event["loginuid"] = record.loginuid
     if image is not None and record.kind.name != "exec":
         event["exe"] = text.one("exe", image.exe)
         event["argv"] = text.many("argv", image.argv)
         event["cwd"] = text.one("cwd", image.cwd)
+        if image.tty:
+            event["tty"] = text.one("tty", image.tty)
     event["ret"] = record.ret
     _own_fields(record, event, text)
+    if image is not None and image.exe_flags:
+        event["exe_flags"] = exe_flag_names(image.exe_flags)
     event["cgroup"] = record.cgroup
+    event |= workload_fields(workload, text)
     event["mntns"], event["pidns"] = record.mntns, record.pidns
     event["cpu"], event["cpu_seq"] = record.cpu, record.cpu_seq
     if record.flags:
@@ -114,10 +132,6 @@ def _call(record: Record, value: int) -> str:
     return names[value] if value < len(names) else str(value)
 
 
-def _exe_flags(_: Record, value: int) -> list[str]:
-    return [name for bit, name in ((EXE_MEMFD, "memfd"), (EXE_DELETED, "deleted")) if value & bit]
-
-
 def _signed32(_: Record, value: int) -> int:
     return int.from_bytes((value & 0xFFFFFFFF).to_bytes(4, "little"), "little", signed=True)
 
@@ -133,7 +147,7 @@ def _capabilities(_: Record, value: int) -> str:
 _ARGUMENTS: Final[dict[str, Callable[[Record, int], Any]]] = {
     "flags": _flags,
     "call": _call,
-    "exe_flags": _exe_flags,
+    "exe_flags": lambda _, value: exe_flag_names(value),
     "mode": lambda _, value: f"0{value & 0o7777:o}",
     "family": lambda _, value: constants.family_name(value),
     "signal": lambda _, value: constants.signal_name(value) if value else "",

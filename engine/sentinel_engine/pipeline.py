@@ -24,7 +24,7 @@ from sentinel_engine.alerts import AlertBook
 from sentinel_engine.collector.scope import Scope
 from sentinel_engine.collector.source import Source
 from sentinel_engine.demand import Demand
-from sentinel_engine.describe import detail, event_dict
+from sentinel_engine.describe import detail
 from sentinel_engine.history import DEFAULT_BYTES, History
 from sentinel_engine.match.plain import Filter
 from sentinel_engine.memory import trim
@@ -100,7 +100,7 @@ class Pipeline:
         self._session = session
         self._listener = listener
         self._recorder = recorder
-        self._processes = ProcessTable(source.clock, source.processes)
+        self._processes = ProcessTable(source.clock, source.processes, cgroups=source.cgroups)
         shown = listener.shown if listener and not recorder else ALL_KINDS
         self._demand = Demand(source.set_mask, shown)
         self._book = AlertBook(source.clock, self._processes)
@@ -147,7 +147,7 @@ class Pipeline:
 
         Only those with ``after`` < ``seq`` < ``before``: a front end that follows never searches twice.
         """
-        events = self._history.tail(self._event, where, limit, before, after)
+        events = self._history.tail(self._processes.event, where, limit, before, after)
         for event in events:
             event["detail"] = detail(event)
         return events
@@ -281,7 +281,7 @@ class Pipeline:
         self._history.append(batch)
         self._record(batch)
         if self._listener:
-            self._listener.on_batch(batch, self._event)
+            self._listener.on_batch(batch, self._processes.event)
 
     def _judge(self, batch: Batch) -> None:
         verdicts = self._registry.run(batch)
@@ -293,9 +293,12 @@ class Pipeline:
                 self._tell(alert)
 
     def _record(self, batch: Batch) -> None:
+        names = self._source.cgroups.learned()
         if self._recorder is None:
             return
         try:
+            if names:
+                self._recorder.name(names)
             self._recorder.append(batch)
         except OSError as error:
             self._recorder = None
@@ -357,10 +360,6 @@ class Pipeline:
         self._session.act("export", str(target))
         alerts = export_session(self._session.path, target)
         return f"exported {alerts} alert{'' if alerts == 1 else 's'} to {target}"
-
-    def _event(self, record: Record) -> dict[str, Any]:
-        process = self._processes.find(record.tgid, record.leader_start)
-        return event_dict(record, self._source.clock, process.image_at(record.boot_ns) if process else None)
 
     # Views.
 

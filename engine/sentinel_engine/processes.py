@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
+from sentinel_engine.cgroups import NO_WORKLOAD, Cgroups, Workload, workload_of
 from sentinel_engine.collector.source import BootProcess
-from sentinel_engine.describe import TextFields, rfc3339, split_argv
-from sentinel_engine.records import Batch, Clock, Record, batch_of, decode, encode
+from sentinel_engine.describe import TextFields, event_dict, exe_flag_names, rfc3339, split_argv, workload_fields
+from sentinel_engine.records import UNSET_ID, Batch, Clock, Record, batch_of, decode, encode
 from sentinel_engine.schema import EXE_MEMFD, KIND_BY_NAME, MAX_ARGV, MAX_PATH, RecordFlag
 from sentinel_engine.snapshot import ProcessEntry
 
@@ -25,9 +26,9 @@ _MAX_IMAGES: Final = 16
 # Kinds that change the table.
 TABLE_KINDS: Final = tuple(KIND_BY_NAME[name].number for name in ("exec", "fork", "exit"))
 _EXEC, _FORK, _EXIT = TABLE_KINDS
-# boot_ns, then tgid, ppid, leader_start, uid, comm and the first two arguments.
-_HEAD: Final = struct.Struct("<8xQ12xI4xIQI36x16s2Q")
-_Head = tuple[int, int, int, int, int, bytes, int, int]
+# boot_ns, then tgid, ppid, leader_start, uid, cgroup, comm and the first two arguments.
+_HEAD: Final = struct.Struct("<8xQ12xI4xIQI12xQ16x16s2Q")
+_Head = tuple[int, int, int, int, int, int, bytes, int, int]
 
 
 @dataclass(slots=True)
@@ -40,6 +41,19 @@ class Image:
     argv: tuple[bytes, ...]
     cwd: bytes
     tty: bytes
+    exe_flags: int = 0
+    workload: Workload = NO_WORKLOAD
+    cgroup: int = 0  # of the workload
+    loginuid: int = UNSET_ID
+    mntns: int = 0
+    pidns: int = 0
+
+    def of(self, record: Record, workload: Workload) -> Image:
+        """This program where the record's process was: it may have moved without an exec."""
+        return replace(
+            self, workload=workload, cgroup=record.cgroup, loginuid=record.loginuid,
+            mntns=record.mntns, pidns=record.pidns,
+        )  # fmt: skip
 
 
 @dataclass(slots=True, eq=False)
@@ -61,14 +75,20 @@ class Process:
         return self.images[0] if self.images else None
 
 
+_UNKNOWN: Final = Image(0, b"", b"", (), b"", b"")
+
+
 class ProcessTable:
     """Built from /proc once, then kept by exec, fork and exit records. Engine thread only.
 
     ``max_exited``: how many processes that have gone are kept for later alerts, oldest out first.
     """
 
-    def __init__(self, clock: Clock, boot: list[BootProcess], max_exited: int = 16384) -> None:
+    def __init__(
+        self, clock: Clock, boot: list[BootProcess], max_exited: int = 16384, *, cgroups: Cgroups | None = None
+    ) -> None:
         self._clock = clock
+        self._cgroups = cgroups or Cgroups()
         self._max_exited = max_exited
         self._by_key: dict[tuple[int, int], Process] = {}
         self._latest: dict[int, Process] = {}
@@ -82,7 +102,10 @@ class ProcessTable:
         return len(self._by_key)
 
     def _add_boot(self, entry: BootProcess) -> None:
-        image = Image(0, entry.comm, entry.exe, entry.argv, entry.cwd, entry.tty)
+        image = Image(
+            0, entry.comm, entry.exe, entry.argv, entry.cwd, entry.tty, entry.exe_flags,
+            workload_of(entry.cgroup), entry.cgroup_id, entry.loginuid, entry.mntns, entry.pidns,
+        )  # fmt: skip
         self._insert(Process(entry.pid, entry.start_ns, entry.uid, None, [image]))
 
     def _insert(self, process: Process) -> Process:
@@ -130,15 +153,26 @@ class ProcessTable:
         process = self.of(record)
         process.uid = record.uid
         exe, argv, cwd, tty = record.strings
-        process.images.append(Image(record.boot_ns, record.comm, exe, split_argv(argv), cwd, tty))
+        before = process.image_at(record.boot_ns)
+        image = Image(record.boot_ns, record.comm, exe, split_argv(argv), cwd, tty, record.arg("exe_flags"))
+        process.images.append(image.of(record, self._workload_at_exec(record, before)))
         # A process that execs in a circle must not grow; the first image and the newest tell the story.
         if len(process.images) > _MAX_IMAGES:
             del process.images[1]
 
+    def _workload_at_exec(self, record: Record, before: Image | None) -> Workload:
+        found = self._cgroups.of(record.cgroup)
+        if found.runtime:
+            return found
+        inherited = before.workload if before and before.cgroup == record.cgroup else found
+        return self._cgroups.at_exec(record.tgid, record.boot_ns, inherited)
+
     def _fork(self, head: _Head) -> None:
-        boot_ns, pid, ppid, start, uid, comm, child, child_start = head
+        boot_ns, pid, ppid, start, uid, cgroup, comm, child, child_start = head
         parent = self._known(pid, start, ppid, uid, comm.partition(b"\0")[0])
         image = parent.image_at(boot_ns)
+        if image and image.cgroup != cgroup:  # the parent was moved, and its children are born where it is
+            image = replace(image, workload=self._cgroups.of(cgroup), cgroup=cgroup)
         process = self._by_key.get((child, child_start // TICK_NS))
         if process is None or process.exited_ns is not None:  # another one of this number may have ended in this tick
             self._insert(Process(child, child_start, uid, parent, [image] if image else []))
@@ -146,7 +180,7 @@ class ProcessTable:
             process.start_ns, process.parent = child_start, parent
 
     def _exit(self, head: _Head) -> None:
-        boot_ns, pid, ppid, start, uid, comm, _code, _signal = head
+        boot_ns, pid, ppid, start, uid, _cgroup, comm, _code, _signal = head
         process = self._known(pid, start, ppid, uid, comm.partition(b"\0")[0])
         if process.exited_ns is not None:
             return
@@ -164,17 +198,30 @@ class ProcessTable:
         while (parent := process.parent) is not None and self.find(parent.pid, parent.start_ns) is not parent:
             process.parent = parent.parent
 
-    def tree(self, process: Process, boot_ns: int) -> tuple[ProcessEntry, ...]:
-        """Root … culprit, each as it was at this time."""
+    def event(self, record: Record) -> dict[str, Any]:
+        """The event object of this record, with what is known of its process. Any thread may ask."""
+        process = self.find(record.tgid, record.leader_start)
+        image = process.image_at(record.boot_ns) if process else None
+        return event_dict(record, self._clock, image, self._workload(image, record))
+
+    def _workload(self, image: Image | None, record: Record) -> Workload:
+        # With an older hierarchy the id may be the same for all, and the image knows better.
+        return image.workload if image and image.cgroup == record.cgroup else self._cgroups.of(record.cgroup)
+
+    def tree(self, record: Record) -> tuple[ProcessEntry, ...]:
+        """Root … culprit, which is the record's process, each as it was at the record's time."""
+        process = self.of(record)
         chain: list[Process] = []
         at: Process | None = process
         while at is not None and len(chain) < _MAX_DEPTH:
             chain.append(at)
             at = at.parent
-        return tuple(self._entry(one, boot_ns) for one in reversed(chain))
+        images = [one.image_at(record.boot_ns) or _UNKNOWN for one in chain]
+        if RecordFlag.SNAPSHOT not in record.flags:
+            images[0] = images[0].of(record, self._workload(images[0], record))
+        return tuple(self._entry(one, image) for one, image in zip(reversed(chain), reversed(images), strict=True))
 
-    def _entry(self, process: Process, boot_ns: int) -> ProcessEntry:
-        image = process.image_at(boot_ns) or Image(0, b"", b"", (), b"", b"")
+    def _entry(self, process: Process, image: Image) -> ProcessEntry:
         text = TextFields()
         return ProcessEntry(
             pid=process.pid,
@@ -185,6 +232,11 @@ class ProcessTable:
             uid=process.uid,
             tty=text.one("tty", image.tty) if image.tty else None,
             cwd=text.one("cwd", image.cwd) if image.cwd else None,
+            **workload_fields(image.workload, text),
+            exe_flags=tuple(exe_flag_names(image.exe_flags)),
+            loginuid=image.loginuid if image.loginuid != UNSET_ID else None,
+            mntns=image.mntns or None,
+            pidns=image.pidns or None,
             exited=rfc3339(self._clock.epoch_ns(process.exited_ns)) if process.exited_ns is not None else None,
             raw_b64=text.twins,
         )
@@ -192,13 +244,12 @@ class ProcessTable:
 
 def _as_exec(process: Process) -> bytes:
     image = process.images[-1]
-    # A program that was replaced by an upgrade is "(deleted)" too: of a running process that says nothing bad.
-    exe = image.exe.removesuffix(b" (deleted)")[:MAX_PATH]
     argv = b"".join(argument + b"\0" for argument in image.argv)[:MAX_ARGV]
     return encode(
         KIND_BY_NAME["exec"],
-        args=(EXE_MEMFD if exe.startswith(b"/memfd:") else 0, 0, 0, len(image.argv)),
-        strings=(exe, argv, image.cwd[:MAX_PATH], image.tty),
+        # A program that was replaced by an upgrade is deleted too: of a running process that says nothing bad.
+        args=(image.exe_flags & EXE_MEMFD, 0, 0, len(image.argv)),
+        strings=(image.exe[:MAX_PATH], argv, image.cwd[:MAX_PATH], image.tty),
         comm=image.comm,
         flags=RecordFlag.SNAPSHOT,
         boot_ns=process.start_ns,
@@ -208,4 +259,8 @@ def _as_exec(process: Process) -> bytes:
         leader_start=process.start_ns,
         uid=process.uid,
         euid=process.uid,
+        loginuid=image.loginuid,
+        cgroup=image.cgroup,
+        mntns=image.mntns,
+        pidns=image.pidns,
     )

@@ -1,8 +1,9 @@
 """A recording: the raw batches of a session in one file, for the demo and for replay.
 
 Layout: the magic, then blocks of ``u32 stored, u32 raw`` and a zstd frame. The first block is
-the header (JSON: clock, kernel, the processes at the start); each other block is one batch; a
-block with no bytes ends the file, followed by one with the trailer (JSON: events lost by stage and kind).
+the header (JSON: clock, kernel, the processes at the start); each other block is one batch, or names
+that the batches after it need (JSON); a block with no bytes ends the file, followed by one with the
+trailer (JSON: events lost by stage and kind).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import BinaryIO, Final, TypeVar
 import msgspec
 import zstandard
 
+from sentinel_engine.cgroups import Names
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.files import create_private
 from sentinel_engine.records import Batch
@@ -23,6 +25,7 @@ MAGIC: Final = b"SNTLREC1"
 MAX_BLOCK: Final = 16 << 20
 _BLOCK: Final = struct.Struct("<II")
 _LEVEL: Final = 3
+_JSON: Final = b"{"  # no batch begins so: its first byte is that of a length, a multiple of 8
 T = TypeVar("T")
 
 
@@ -59,6 +62,10 @@ class RecordingWriter:
         """Add this batch."""
         self._block(batch.data)
 
+    def name(self, names: Names) -> None:
+        """Add what was found out about cgroups, before the batch that needs it."""
+        self._block(msgspec.json.encode(names))
+
     def close(self, trailer: Trailer) -> None:
         """Write the end mark and the trailer."""
         self._file.write(_BLOCK.pack(0, 0))
@@ -86,13 +93,13 @@ class RecordingReader:
         block = self._read()
         self.header = self._json(block or b"", Header)
 
-    def batches(self) -> Iterator[bytes]:
-        """The records of each batch, back to back, in the order in which they were taken."""
+    def batches(self) -> Iterator[bytes | Names]:
+        """The records of each batch, back to back, in the order in which they were taken, and names between them."""
         while (raw := self._read()) is not None:
             if not raw:
                 self.trailer = self._json(self._read() or b"", Trailer)
                 return
-            yield raw
+            yield self._json(raw, Names) if raw[:1] == _JSON else raw
 
     def close(self) -> None:
         """Close the file."""

@@ -18,6 +18,7 @@ _HEADER: Final = struct.Struct("<IHBBQQIIIIQIIIIQIIq16s4Q4H")
 assert _HEADER.size == HEADER_SIZE
 _LENGTH: Final = struct.Struct("<I")
 _TIME: Final = struct.Struct("<Q")
+UNSET_ID: Final = 0xFFFFFFFF  # a user id that was never set: loginuid before a login
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def encode(  # noqa: PLR0913 - one keyword per header field, each with its neutr
     uid: int = 0,
     euid: int = 0,
     gid: int = 0,
-    loginuid: int = 0xFFFFFFFF,
+    loginuid: int = UNSET_ID,
     cgroup: int = 0,
     mntns: int = 0,
     pidns: int = 0,

@@ -45,7 +45,10 @@ class RuleRef(msgspec.Struct, frozen=True):
 
 
 class ProcessEntry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One process in a tree. ``start_time`` and ``exited`` are RFC 3339 with nanoseconds."""
+    """One process in a tree. ``start_time`` and ``exited`` are RFC 3339 with nanoseconds.
+
+    ``exe_flags``: ``memfd``, ``deleted``. ``unit``: of systemd, for a process outside of containers.
+    """
 
     pid: int
     start_time: str
@@ -55,7 +58,13 @@ class ProcessEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     uid: int | None = None
     tty: str | None = None
     cwd: str | None = None
-    container: str | None = None
+    container: str | None = None  # docker:0123456789ab, lxc:web
+    container_id: str | None = None  # whole
+    unit: str | None = None
+    exe_flags: tuple[str, ...] = ()
+    loginuid: int | None = None
+    mntns: int | None = None
+    pidns: int | None = None
     exited: str | None = None
     raw_b64: dict[str, Any] = {}  # the exact bytes of each field that is not plain UTF-8
 

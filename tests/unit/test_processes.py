@@ -5,7 +5,7 @@ from __future__ import annotations
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.processes import ProcessTable
 from sentinel_engine.records import Clock, batch_of, decode, encode
-from sentinel_engine.schema import EXE_MEMFD, KIND_BY_NAME, RecordFlag
+from sentinel_engine.schema import EXE_DELETED, EXE_MEMFD, KIND_BY_NAME, RecordFlag
 
 S = 1_000_000_000
 CLOCK = Clock(0)
@@ -35,7 +35,7 @@ def _open(pid: int, at: int, started: int) -> bytes:
 
 def _argv0(table: ProcessTable, raw: bytes) -> list[str]:
     record = decode(raw)
-    return [entry.argv[0] if entry.argv else entry.comm for entry in table.tree(table.of(record), record.boot_ns)]
+    return [entry.argv[0] if entry.argv else entry.comm for entry in table.tree(record)]
 
 
 def test_a_tree_runs_from_the_root_to_the_culprit() -> None:
@@ -48,7 +48,7 @@ def test_a_process_that_has_gone_keeps_its_tree_and_says_so() -> None:
     table = ProcessTable(CLOCK, [INIT, SHELL])
     table.apply(batch_of([_fork(100, 200, 10 * S), _exec(200, 11 * S, 10 * S, b"cat\0"), _exit(200, 13 * S, 10 * S)]))
     record = decode(_open(200, 12 * S, 10 * S))
-    last = table.tree(table.of(record), record.boot_ns)[-1]
+    last = table.tree(record)[-1]
     assert last.argv == ("cat",)
     assert last.exited == "1970-01-01T00:00:13.000000000Z"
 
@@ -121,23 +121,19 @@ def test_an_unknown_process_is_made_from_its_record() -> None:
 
 def test_memory_is_bounded_under_a_chain_of_daemons_that_fork_and_exit() -> None:
     table = ProcessTable(CLOCK, [INIT, SHELL], max_exited=10)
-    seen = []
     previous, started = 100, 5 * S
     for n in range(200):
         at = (10 + n) * S
         table.apply(batch_of([_fork(previous, 1000 + n, at, started), _exit(previous, at + 1, started)]))
         previous, started = 1000 + n, at
-        process = table.find(previous, started)
-        assert process is not None
-        seen.append(process)
-    depth = len(table.tree(seen[-1], 500 * S))
+    tree = table.tree(decode(_open(previous, 500 * S, started)))
     assert len(table) <= 13
-    assert 2 <= depth <= 14
-    assert table.tree(seen[-1], 500 * S)[0].pid == 1
+    assert 2 <= len(tree) <= 14
+    assert tree[0].pid == 1
 
 
 def test_a_snapshot_holds_the_living_as_exec_records() -> None:
-    hidden = BootProcess(300, 1, 7 * S, b"x", b"/memfd:x (deleted)", (b"x", b"-d"), b"/", 33, b"")
+    hidden = BootProcess(300, 1, 7 * S, b"x", b"/memfd:x", (b"x", b"-d"), b"/", 33, b"", EXE_MEMFD | EXE_DELETED)
     table = ProcessTable(CLOCK, [INIT, SHELL, hidden])
     table.apply(batch_of([_fork(100, 200, 10 * S), _exit(100, 11 * S, 5 * S)]))
     batch = table.snapshot()

@@ -49,14 +49,14 @@ class CgroupFiles:
         return path.removeprefix(self._mount).removesuffix(_DELETED) or b"/"
 
     def path_of_process(self, pid: int) -> bytes | None:
-        """The path that says most about a process, in any hierarchy; None on a host with v2 only, or when it is gone."""
+        """The path that says most about a process, in any hierarchy; None where there is only v2, or it is gone."""
         text = process_cgroups(pid) if self._older else b""
         return paths_in(text)[1] if text else None
 
     def id_of(self, path: bytes) -> int:
         """The id of the cgroup at this v2 path, 0 when there is none."""
         try:
-            return os.stat((self._mount or b"") + path).st_ino if self._mount else 0
+            return Path(os.fsdecode(self._mount + path)).stat().st_ino if self._mount else 0
         except OSError:
             return 0
 
@@ -81,7 +81,7 @@ class CgroupFiles:
 def process_cgroups(pid: int) -> bytes:
     """The text of /proc/PID/cgroup; empty when the process is gone, or its path is too long to be told."""
     try:
-        with open(f"/proc/{pid}/cgroup", "rb") as file:
+        with Path(f"/proc/{pid}/cgroup").open("rb") as file:
             return file.read(_MAX_TEXT)
     except OSError:
         return b""
@@ -95,10 +95,10 @@ def _mounts() -> Iterator[tuple[bytes, bytes]]:
 
 
 def _readable_path(fd: int) -> bytes:
-    """The path of this descriptor, which is closed; where it is longer than a path can be, that of the last ancestor."""
+    """The path of this descriptor, which is closed; where that is longer than a path can be, its nearest ancestor's."""
     for _ in range(_MAX_STEPS):
         try:
-            return os.fsencode(os.readlink(f"/proc/self/fd/{fd}"))
+            return os.fsencode(Path(f"/proc/self/fd/{fd}").readlink())
         except OSError as error:
             if error.errno != errno.ENAMETOOLONG:
                 raise

@@ -11,7 +11,9 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
+from sentinel_engine.cgroups import Cgroups
 from sentinel_engine.collector.bootstrap import boot_processes
+from sentinel_engine.collector.cgroupfs import CgroupFiles
 from sentinel_engine.collector.core import TRACEPOINT_PREFIX
 from sentinel_engine.collector.framer import Framer
 from sentinel_engine.collector.loader import Loaded, Loading
@@ -113,7 +115,7 @@ class LiveSource:
             source.set_mask(mask)
             began = source.now()
             # Whoever started since comes as an event: not lost, and not told of twice.
-            source.processes = [process for process in boot_processes() if process.start_ns <= began]
+            source.processes = [process for process in boot_processes(source.cgroup_files) if process.start_ns <= began]
         except ScopeError:
             source.close()
             raise
@@ -146,6 +148,8 @@ class LiveSource:
         self.scope = EVERYBODY
         self._links: list[int] = []
         self._enter: list[int] = []  # the link of the program at the beginning of each call, while it is attached
+        self.cgroup_files = CgroupFiles()
+        self.cgroups = Cgroups(self.cgroup_files)
         self.processes: list[BootProcess] = []
 
     def attach(self) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from sentinel_engine.cgroups import Cgroups, Names
 from sentinel_engine.collector.framer import Framer
 from sentinel_engine.collector.scope import EVERYBODY, Scope, ScopeError
 from sentinel_engine.collector.source import BootProcess
@@ -29,6 +30,7 @@ class RecordedSource:
         self.name = name or path.name
         self.clock = Clock(self._reader.header.clock_offset_ns)
         self.processes: list[BootProcess] = self._reader.header.processes
+        self.cgroups = Cgroups()
         self.problem = ""
         self._framer = Framer()
         self._batches = self._frames()
@@ -40,8 +42,11 @@ class RecordedSource:
 
     def _frames(self) -> Iterator[Batch]:
         try:
-            for raw in self._reader.batches():
-                yield self._framer.split(raw)
+            for found in self._reader.batches():
+                if isinstance(found, Names):
+                    self.cgroups.learn(found)
+                else:
+                    yield self._framer.split(found)
         except (RecordingError, ValueError) as error:
             self.problem = f"{self.name} ends early: {error}"
             return

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from sentinel_engine.cgroups import Cgroups
 from sentinel_engine.collector.scope import Scope
-from sentinel_engine.records import Batch, Clock
+from sentinel_engine.records import UNSET_ID, Batch, Clock
 
 
 class CollectorError(Exception):
@@ -18,6 +19,9 @@ class BootProcess:
     """A process that was there when collection began, as /proc shows it.
 
     ``start_ns``: ns since boot, in steps of 10 ms. ``tty``: its name without /dev/, empty for none.
+    ``exe``: without the kernel's " (deleted)", which is a bit of ``exe_flags``, as in an exec record.
+    ``cgroup``: the path that says most, of any hierarchy; ``cgroup_id``: of cgroup v2. What older recordings
+    lack is 0, empty or unset.
     """
 
     pid: int
@@ -29,6 +33,12 @@ class BootProcess:
     cwd: bytes
     uid: int
     tty: bytes
+    exe_flags: int = 0
+    cgroup: bytes = b""
+    cgroup_id: int = 0
+    mntns: int = 0
+    pidns: int = 0
+    loginuid: int = UNSET_ID
 
 
 class Source(Protocol):
@@ -39,6 +49,7 @@ class Source(Protocol):
     clock: Clock
     processes: list[BootProcess]
     scope: Scope
+    cgroups: Cgroups
 
     def read(self, timeout: float) -> list[Batch]:
         """What has come since; waits at most ``timeout`` seconds, then is empty.

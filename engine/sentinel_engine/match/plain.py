@@ -13,7 +13,8 @@ from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KINDS
 MAX_FILTER: Final = 1024
 _COMMON: Final = (
     "seq", "time", "kind", "pid", "tid", "ppid", "uid", "euid", "gid", "loginuid", "comm", "exe", "argv", "cwd",
-    "ret", "cgroup", "mntns", "pidns", "cpu", "cpu_seq", "marks",
+    "tty", "exe_flags", "ret", "cgroup", "container", "container_id", "unit", "mntns", "pidns", "cpu", "cpu_seq",
+    "marks",
 )  # fmt: skip
 _MASKS: Final = dict.fromkeys(_COMMON, ALL_KINDS) | {
     name: sum(kind.bit for kind in KINDS if name in kind.args + kind.strings)

@@ -67,6 +67,8 @@ def _process(entry: ProcessEntry, depth: int, width: int, mark: Span | None = No
     facts = [str(entry.pid)]
     facts += [f"uid {entry.uid}"] if entry.uid is not None else []
     facts += [inert(entry.tty, 20)] if entry.tty else []
+    facts += [inert(entry.container, 32)] if entry.container else []
+    facts += [inert(mark, 8) for mark in entry.exe_flags]
     facts += [f"exited {entry.exited[11:19]}"] if entry.exited else []
     # The mark stands before what may be long, so that no pane is too narrow for it.
     line = [(branch, "muted"), (inert(entry.comm or "?", 40), "strong" if mark else "text"), *([mark] if mark else [])]
@@ -86,12 +88,23 @@ def fact_lines(alert: Alert, width: int) -> list[Line]:
         lines += fact("ATT&CK", " ".join(rule.attack), width)
     culprit = alert.process_tree[-1] if alert.process_tree else None
     if culprit:
-        lines += fact("exe", culprit.exe or "unknown", width)
+        marks = f"  ({', '.join(culprit.exe_flags)})" if culprit.exe_flags else ""
+        lines += fact("exe", f"{culprit.exe or 'unknown'}{marks}", width, "warn" if marks else "text")
         lines += fact("argv", shlex.join(culprit.argv), width) if culprit.argv else []
         lines += fact("cwd", culprit.cwd, width) if culprit.cwd else []
+        lines += fact("where", _place(culprit), width)
     for log in alert.logs:
         lines += fact("log", log, width)
     return lines
+
+
+def _place(process: ProcessEntry) -> str:
+    """Whose workload it is, and who logged in to start it."""
+    if process.container_id and process.container:
+        where = f"container {process.container} ({process.container_id})"
+    else:
+        where = f"unit {process.unit}" if process.unit else "no container, no unit"
+    return where if process.loginuid is None else f"{where}, logged in as uid {process.loginuid}"
 
 
 def fact(label: str, text: str, width: int, style: str = "text", label_width: int = _LABEL_WIDTH) -> list[Line]:

@@ -24,14 +24,18 @@ _MAX_TEXT: Final = 65536
 _DELETED: Final = b" (deleted)"
 
 
+def cgroup2_mount() -> bytes | None:
+    """Where the cgroup v2 hierarchy is mounted; None where it is not."""
+    return next((point for kind, point in _mounts() if kind == b"cgroup2"), None)
+
+
 class CgroupFiles:
     """Looks into the cgroup file systems. Not for two threads at once, except ``path_of_process``."""
 
     def __init__(self) -> None:
-        mounts = list(_mounts())
-        self._mount = next((point for kind, point in mounts if kind == b"cgroup2"), None)
+        self._mount = cgroup2_mount()
         # Where all is in the one hierarchy that ids are of, a process has nothing to add.
-        self._older = any(kind == b"cgroup" for kind, _ in mounts) or self._mount is None
+        self._older = any(kind == b"cgroup" for kind, _ in _mounts()) or self._mount is None
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._walked: dict[int, bytes] = {}
         self._walk_at = 0.0

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sentinel_engine.collector.cgroupfs import cgroup2_mount
+
 # Bits of config.only and config.ignore, and values in the scope maps; see bpf/maps.h.
 FIELDS: Final = {"uid": 1, "pid": 2, "cgroup": 4}
 ONLY, IGNORE = 1, 2
@@ -131,12 +133,9 @@ def _cgroup(value: str) -> int:
 
 
 def cgroup_mount() -> Path | None:
-    """Where the cgroup v2 hierarchy is mounted; None where it is not."""
-    for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
-        fields, _, rest = line.partition(" - ")
-        if rest.startswith("cgroup2 "):
-            return Path(fields.split()[4])
-    return None
+    """The folder of the cgroup v2 hierarchy; None where it is not mounted."""
+    mount = cgroup2_mount()
+    return Path(os.fsdecode(mount)) if mount else None
 
 
 def cgroups_below(roots: dict[int, int]) -> dict[int, int]:

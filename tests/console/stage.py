@@ -83,7 +83,18 @@ TREE = (
     ProcessEntry(1, "2026-11-23T09:00:00.000000000Z", "systemd", "/usr/lib/systemd/systemd", ("/sbin/init",), 0),
     ProcessEntry(611, "2026-11-23T09:00:01.000000000Z", "sshd", "/usr/sbin/sshd", ("sshd: alice",), 0),
     ProcessEntry(4102, "2026-11-23T10:20:00.000000000Z", "bash", "/usr/bin/bash", ("-bash",), 1000, "pts/0", "/root"),
-    ProcessEntry(4214, "2026-11-23T10:22:31.000000000Z", "sh", "/usr/bin/dash", ("sh", "-i"), 0, "pts/0", "/root"),
+    ProcessEntry(
+        4214,
+        "2026-11-23T10:22:31.000000000Z",
+        "sh",
+        "/usr/bin/dash",
+        ("sh", "-i"),
+        0,
+        "pts/0",
+        "/root",
+        unit="session-3.scope",
+        loginuid=1000,
+    ),
 )
 
 

@@ -1,6 +1,7 @@
 // Forks processes of every sort, argv[1] of them; each says on descriptor 3 who it is and who made it:
-// "<sort> <pid> <start in ticks> <parent's pid> <parent's start>". Says "go" on stdout after half a thousand, and at the
-// end how many there were. Those of the sorts "short" and "link" end at once, the others after 60 s.
+// "<sort> <pid> <start in ticks> <parent's pid> <parent's start>". Says "go" on stdout after half a thousand,
+// waits for the end of its input before the last two hundred, and says how many there were. Those of the sorts "short"
+// and "link" end at once, the others after 60 s.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "stay"))
 		stay();
 	int wanted = argc > 1 ? atoi(argv[1]) : 0, begun = 0;
+	char byte;
 	signal(SIGCHLD, SIG_IGN);
 	pid = getpid();
 	start = own_start();
@@ -113,10 +115,13 @@ int main(int argc, char **argv)
 			if (!spawn("short"))
 				_exit(0);
 		}
-		if (made >= 500 && !begun++) {
+		if (made >= 500 && !begun) {
+			begun = 1;
 			puts("go");
 			fflush(stdout);
 		}
+		if (made >= wanted - 200) // at the end of the input, that is not waited for again
+			read(0, &byte, 1);
 		usleep(50);
 	}
 	printf("%d\n", made);

@@ -19,7 +19,7 @@ _MAX_PROCESSES: Final = 65536  # beyond this a host has other problems than an i
 _TICK_NS: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _DELETED: Final = b" (deleted)"
 _PTS_MAJORS: Final = range(136, 144)
-_GONE: Final = (b"Z", b"X", b"x")  # the states of a process that has ended and is not waited for yet
+_PF_EXITING: Final = 4  # from sched.h: the thread is on its way out, or out and not waited for yet
 
 
 class _Host:
@@ -66,7 +66,8 @@ def _read(folder: int, pid: int, host: _Host) -> BootProcess | None:
     # The name is in brackets and may hold brackets and spaces itself; what follows the last one is plain.
     name, _, rest = line.partition(b"(")[2].rpartition(b") ")
     fields = rest.split()
-    if fields[0] in _GONE and int(fields[17]) <= 1:  # the first thread has ended, and there is no other
+    # Its exit may have been just before the first event. A first thread may also end before the others do.
+    if int(fields[6]) & _PF_EXITING and int(fields[17]) <= 1:
         return None
     arguments = _content(folder, "cmdline")
     unified, cgroup = paths_in(_content(folder, "cgroup"))

@@ -53,12 +53,11 @@ def _long(loads: Loads) -> Iterator[Row]:
     spawns = loads.start("spawns", LONG_SECONDS, 1 - CPU, BESIDE)
     opened, spawned = result(opens)[0], result(spawns)[0]
     summary = watched.end()
-    seen, missed = summary["events"], summary["lost"]["kernel"]
     name = f"{LONG_SECONDS} s of opens and spawns"
     yield Row(f"{name}: lost fork, exec, exit", lost(summary, *LIFECYCLE), "events", 0, note=f"of {3 * spawned}")
     yield Row(f"{name}: lost opens", lost(summary, "open"), "events", 0, note=f"of {opened}")
     for kind, made in (("open", opened), *((kind, spawned) for kind in LIFECYCLE)):
-        known = seen.get(kind, 0) + missed.get(kind, 0)
+        known = summary["events"].get(kind, 0) + lost(summary, kind)
         silent, other = max(0, made - known), max(0, known - made)
         yield Row(
             f"{name}: {kind} neither seen nor counted",
@@ -75,11 +74,13 @@ def _spawns(loads: Loads) -> Iterator[Row]:
     cpu = watched.cpu_seconds()
     done, traced = loads.run("spawns", SPAWN_SECONDS)
     cpu = (watched.cpu_seconds() - cpu) / SPAWN_SECONDS
+    size = watched.resident_mb()
     summary = watched.end()
     _, after = loads.run("spawns", SPAWN_SECONDS / 2)
     yield Row("spawn storm: traced speed, of untraced", traced / ((before + after) / 2), "", 0.9, at_least=True)
     yield Row("spawn storm: reader and rules, of one core", cpu * 100, "%", 10, note=f"{traced:.0f} spawns/s")
     yield Row("spawn storm: lost", lost(summary), "events", 0, note=f"of {3 * done}")
+    yield Row("spawn storm: resident memory after it", size, "MB", 60)
 
 
 def _pace(loads: Loads) -> Iterator[Row]:

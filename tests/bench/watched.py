@@ -65,5 +65,5 @@ class Watched:
 
 def lost(summary: dict[str, Any], *kinds: str) -> int:
     """Events lost on their way to the rules, of these kinds or of all."""
-    counts = summary["lost"]["kernel"] | summary["lost"]["ring"]
-    return sum(n for kind, n in counts.items() if not kinds or kind in kinds)
+    stages = (summary["lost"][stage] for stage in ("kernel", "ring"))
+    return sum(n for counts in stages for kind, n in counts.items() if not kinds or kind in kinds)

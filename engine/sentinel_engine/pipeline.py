@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
-import psutil
 
+from sentinel_engine.accounts import Accounts
 from sentinel_engine.alerts import AlertBook
 from sentinel_engine.collector.scope import Scope
 from sentinel_engine.collector.source import Source
@@ -32,9 +32,9 @@ from sentinel_engine.processes import TABLE_KINDS, ProcessTable
 from sentinel_engine.recording import RecordingWriter, Trailer
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.rules.registry import Registry
-from sentinel_engine.schema import ALL_KINDS, KINDS
+from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.session import Session, export_session
-from sentinel_engine.snapshot import Alert, Gaps, RuleView, Snapshot, SourceView, Summary
+from sentinel_engine.snapshot import Alert, RuleView, Snapshot, SourceView, Summary
 
 _QUEUE_BATCHES: Final = 32
 _PUBLISH_SECONDS: Final = 0.2
@@ -60,25 +60,6 @@ class Listener(Protocol):
 
     def on_alert(self, alert: Alert) -> None:
         """An alert is in the journal: a new one, or one whose count has grown."""
-
-
-class _Rate:
-    """Events in each of the last 60 seconds, oldest first."""
-
-    def __init__(self) -> None:
-        self.counts: deque[int] = deque(maxlen=60)
-        self._second = 0
-        self._total = 0
-
-    def note(self, second: int, total: int) -> None:
-        """Tell the running second and the number of events until now."""
-        # Seconds that passed without a view share what came in them; the last one gets the rest.
-        passed = second - self._second
-        for left in range(passed, 0, -1):
-            share = (total - self._total) // left
-            self.counts.append(share)
-            self._total += share
-        self._second = second
 
 
 class Pipeline:
@@ -107,13 +88,9 @@ class Pipeline:
         self._history = History(0 if listener else DEFAULT_BYTES)
         self._inbox: queue.Queue[Batch] = queue.Queue(_QUEUE_BATCHES)
         self._commands: deque[tuple[Callable[[], str], Future[str]]] = deque()
-        self._counts = [0] * len(KINDS)
-        self._rate = _Rate()
+        self._accounts = Accounts(source, self._history, session)
         self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
         self._problem = ""
-        self._me = psutil.Process()
-        self._began = time.monotonic()
-        self._cpu_began = sum(self._me.cpu_times()[:2])
         self._closed: Summary | None = None
         self._stopping = threading.Event()
         self._drained = threading.Event()
@@ -276,7 +253,7 @@ class Pipeline:
     def _handle(self, batch: Batch) -> None:
         if any(batch.counts[number] for number in TABLE_KINDS):
             self._processes.apply(batch)
-        self._counts = [n + batch.counts[kind.number] for n, kind in zip(self._counts, KINDS, strict=True)]
+        self._accounts.count(batch)
         self._judge(batch)
         self._history.append(batch)
         self._record(batch)
@@ -306,17 +283,10 @@ class Pipeline:
 
     def _note_loss(self) -> None:
         now = self._source.now()  # before the counters: what they do not count yet was lost later
-        self._book.note_loss(now, self._counted())
-
-    def _counted(self) -> int:
-        return sum(self._source.lost().values()) + sum(self._source.refused().values())
-
-    def _gaps(self) -> Gaps | None:
-        seen = self._source.gaps()  # before the counters, which are never behind
-        return None if seen is None else Gaps(self._counted(), seen)
+        self._book.note_loss(now, self._accounts.lost_in_source())
 
     def _compare_gaps(self) -> None:
-        gaps = self._gaps()
+        gaps = self._accounts.gaps()
         if gaps and not self._problem and gaps.counted != gaps.seen:
             self._warn(
                 f"{gaps.counted} lost events were counted, but {gaps.seen} are missing in the sequence: "
@@ -374,29 +344,27 @@ class Pipeline:
         self._snapshot = self._view()
 
     def _view(self) -> Snapshot:
-        elapsed = time.monotonic() - self._began
-        events, lost = self._events_by_kind(), self._lost()
-        total = sum(events.values())
-        self._rate.note(int(elapsed), total)
+        accounts = self._accounts
+        events = accounts.events()
         return Snapshot(
             source=SourceView(self._source.name, self._source.live, self._source.ended(), self._problem),
-            elapsed=elapsed,
+            elapsed=accounts.elapsed(),
             events=events,
-            total_events=total,
-            events_per_second=tuple(self._rate.counts),
-            lost=lost,
+            total_events=sum(events.values()),
+            events_per_second=accounts.per_second(),
+            lost=accounts.lost(),
             rules=self._rules(),
             alerts=self._book.newest(_SHOWN_ALERTS),
             total_alerts=self._book.total,
-            cpu_percent=self._me.cpu_percent(),
-            rss_bytes=self._me.memory_info().rss,
+            cpu_percent=accounts.cpu_percent(),
+            rss_bytes=accounts.rss_bytes(),
             session=str(self._session.path) if self._session else "",
             off=self._demand.off(),
             filtered=self._source.filtered(),
             suppressed=self._source.suppressed(),
             scope=str(self._source.scope),
             notices=tuple(self._notices),
-            gaps=self._gaps(),
+            gaps=accounts.gaps(),
         )
 
     def _rules(self) -> tuple[RuleView, ...]:
@@ -409,36 +377,8 @@ class Pipeline:
             for view in self._registry.views()
         )
 
-    def _events_by_kind(self) -> dict[str, int]:
-        return {kind.name: n for kind, n in zip(KINDS, self._counts, strict=True) if n}
-
-    def _lost(self) -> dict[str, dict[str, int]]:
-        journal = {"alert": self._session.lost} if self._session and self._session.lost else {}
-        return {
-            "kernel": self._source.lost(),
-            "ring": self._source.refused(),
-            "history": self._history.evicted(),
-            "journal": journal,
-        }
-
-    def _summary(self) -> Summary:
-        duration = time.monotonic() - self._began
-        return Summary(
-            events=self._events_by_kind(),
-            lost=self._lost(),
-            alerts=dict(self._book.by_rule),
-            rules=self._rules(),
-            duration=duration,
-            cpu_percent=100 * (sum(self._me.cpu_times()[:2]) - self._cpu_began) / duration,
-            rss_bytes=self._me.memory_info().rss,
-            gaps=self._gaps(),
-            filtered=self._source.filtered(),
-            suppressed=self._source.suppressed(),
-            scope=str(self._source.scope),
-        )
-
     def _checkpoint(self) -> Summary:
-        summary = self._summary()
+        summary = self._accounts.summary(dict(self._book.by_rule), self._rules())
         if self._session:
             self._session.write(summary)
         return summary

@@ -13,6 +13,7 @@ from sentinel_engine.collector.live import LiveSource
 from sentinel_engine.collector.loader import Loading
 from sentinel_engine.collector.preflight import Loader
 from sentinel_engine.collector.scope import parse_scope
+from sentinel_engine.match.plain import parse
 from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.schema import ALL_KINDS, mask_of
@@ -65,7 +66,7 @@ def kinds_of(pipeline: Pipeline) -> set[str]:
     found: set[str] = set()
 
     def ended() -> bool:
-        found.update(event["kind"] for event in pipeline.events(None, 2000) if event["pid"] == done.pid)
+        found.update(event["kind"] for event in pipeline.events(parse(f"pid={done.pid}"), 500))
         return "exit" in found
 
     until(ended)

@@ -13,7 +13,7 @@ import click
 
 from sentinel_engine.collector import preflight
 from sentinel_engine.collector.loader import Loading, fields
-from sentinel_engine.files import create_private
+from sentinel_engine.files import create_private, write_all
 from sentinel_tui.command import (
     BAD,
     HOST,
@@ -119,7 +119,7 @@ def export(outer: Options, /, session: str, *, output: Path | None, force: bool,
     with failing_plainly():
         folder = sessions.find_session(session, merge(given, outer).session_root())
         if output is None:
-            sys.stdout.buffer.write(sessions.encode_document(sessions.read_session(folder)))
+            write_all(sys.stdout.buffer, sessions.encode_document(sessions.read_session(folder)))
             return
         alerts = sessions.export_session(folder, output, force=force)
         click.echo(f"exported {alerts} alerts to {output}", err=True)

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from sentinel_engine.files import write_all
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.snapshot import Alert, Summary
@@ -41,8 +42,7 @@ class Watch:
         if self.broken.is_set():
             return
         try:
-            self._output.write(b"".join(self._encoder.encode(entry) + b"\n" for entry in entries))
-            self._output.flush()
+            write_all(self._output, b"".join(self._encoder.encode(entry) + b"\n" for entry in entries))
         except OSError as error:
             self.error = error
             self.broken.set()

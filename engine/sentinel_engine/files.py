@@ -27,6 +27,14 @@ def create_private(path: Path) -> BinaryIO:
     return os.fdopen(fd, "wb", buffering=0)
 
 
+def write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write every byte: an unbuffered stream (PYTHONUNBUFFERED makes stdout one) may take fewer. Raises OSError."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[stream.write(rest) :]
+    stream.flush()
+
+
 @contextmanager
 def atomic_file(path: Path, *, force: bool = False) -> Iterator[BinaryIO]:
     """A file that appears under its name only when it is whole (0600).

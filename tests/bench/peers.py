@@ -18,7 +18,7 @@ _SETTLE_SECONDS = 0.3
 _WITH_TRACEFS = (
     "unshare", "-m", "sh", "-ec", 'mount -t tracefs tracefs /sys/kernel/tracing; exec "$@"', "sh",
 )  # fmt: skip
-_COMPLAINTS = ("unable", "cannot", "error", "exception", "not ")
+_COMPLAINTS = ("unable", "cannot", "no such", "error", "exception", "not ")
 
 
 class UnavailableError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -157,3 +158,22 @@ def test_it_stays_small_also_after_a_storm_and_says_its_size_as_ps_does(tmp_path
     assert summary["lost"] == {"kernel": {}, "ring": {}, "history": {}, "journal": {}}
     assert summary["rss_bytes"] == pytest.approx(int(ps.stdout) * 1024, rel=0.05)
     assert summary["rss_bytes"] < 65e6
+
+
+def test_a_reader_that_lags_while_we_are_stopped_and_go_on_gets_every_line_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")  # stdout then takes part of a line when a signal comes
+    with _watching(tmp_path, "--events") as process:
+        assert process.stdout is not None
+        for _ in range(5000):  # far more than the pipe takes, so that watch is left in the middle of a line
+            os.close(os.open("/etc/hostname", os.O_RDONLY))
+        poll = select.poll()
+        poll.register(process.stdout, select.POLLIN)
+        assert poll.poll(30_000)
+        process.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        lines = [json.loads(line) for line in process.stdout]
+    seen = [line["seq"] for line in lines if line["type"] == "event"]
+    assert seen == list(range(sum(lines[-1]["events"].values())))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import select
 import signal
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from textual.app import App, SystemCommand
 from textual.drivers.linux_driver import LinuxDriver
@@ -26,23 +29,45 @@ if TYPE_CHECKING:
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
-class _Output(io.TextIOBase):
-    """The terminal, which may close at any moment: what it no longer takes is dropped.
+# How long a terminal that takes nothing, stopped or with a dead link, may hold us when we are to leave.
+_PATIENCE: Final = 0.3
 
-    Textual's writer thread would end on the first error; its queue then fills, and the console waits for ever.
+
+class _Output(io.TextIOBase):
+    """The terminal, which may close or stop at any moment: what it no longer takes is dropped.
+
+    Textual's writer thread would end on the first error, or wait for ever; its queue then fills, and the console hangs.
     """
 
     def __init__(self, terminal: TextIO) -> None:
         self._terminal = terminal
+        # Opened once more: that a write does not wait must not be so for the shell that we share the terminal with.
+        flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK
+        self._fd = os.open(f"/proc/self/fd/{terminal.fileno()}", flags)
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLOUT)
+        self._until = float("inf")
+
+    def leave(self) -> None:
+        """Wait no longer than our patience lasts from now on."""
+        self._until = time.monotonic() + _PATIENCE
 
     def write(self, text: str) -> int:
+        left = memoryview(text.encode(errors="replace"))
         with suppress(OSError):
-            self._terminal.write(text)
+            while left and self._takes_more():
+                with suppress(BlockingIOError):
+                    left = left[os.write(self._fd, left) :]
         return len(text)
 
+    def _takes_more(self) -> bool:
+        while not self._poll.poll(50):
+            if time.monotonic() > self._until:
+                return False
+        return True
+
     def flush(self) -> None:
-        with suppress(OSError):
-            self._terminal.flush()
+        """Nothing: what is written is with the terminal."""
 
     def fileno(self) -> int:
         return self._terminal.fileno()
@@ -54,7 +79,8 @@ class _StdoutDriver(LinuxDriver):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if sys.__stdout__ is not None:
-            self._file = _Output(sys.__stdout__)  # type: ignore[assignment] # a text file is all it needs
+            self.output = _Output(sys.__stdout__)
+            self._file = self.output  # type: ignore[assignment] # a text file is all it needs
 
 
 class SentinelApp(App[None]):
@@ -87,16 +113,21 @@ class SentinelApp(App[None]):
     def on_mount(self) -> None:
         """Leave in order when told to, or when the terminal is gone."""
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self.exit)
+
+        def leave(*_: object) -> None:
+            # In the midst of what the loop does: it may be waiting for the terminal.
+            if isinstance(self._driver, _StdoutDriver):
+                self._driver.output.leave()
+            loop.call_soon_threadsafe(self.exit)
+
+        self._handlers = {number: signal.signal(number, leave) for number in _SIGNALS}
         for problem in self._theme_problems:
             self.main.status.tell(problem, bad=True)
 
     def on_unmount(self) -> None:
         """Give the signals back."""
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def action_next_theme(self) -> None:
         """Go to the next theme."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -29,6 +31,8 @@ from sentinel_tui.command import BAD, HOST, INTERRUPTED, USAGE, Failure
 from sentinel_tui.config import Options
 from sentinel_tui.watch import Watch
 from sentinel_tui.widgets import figures
+
+_PATIENCE: Final = 0.3  # seconds for the terminal to have room for the last line
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,9 @@ def console(loading: Loading | Source, options: Options) -> None:
         app = SentinelApp(pipeline)
         app.run()
         summary = pipeline.close()
-    with suppress(OSError):  # the terminal may be gone
-        click.echo(_farewell(summary, pipeline.snapshot().session))
+    with suppress(OSError):  # the terminal may be gone, or take nothing any more
+        if select.select([], [sys.stdout], [], _PATIENCE)[1]:
+            click.echo(_farewell(summary, pipeline.snapshot().session))
     if app.return_code:
         raise Failure("the console ended on an error; SENTINEL_DEBUG=1 shows where", BAD)
 

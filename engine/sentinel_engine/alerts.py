@@ -24,7 +24,7 @@ FOLD_NS: Final = 10 * _SECOND
 LOSS_WINDOW_NS: Final = 10 * _SECOND
 # Losses are remembered longer, for events that have waited in a ring or for the rules.
 _LOSS_MEMORY_NS: Final = 60 * _SECOND
-_KEPT_ALERTS: Final = 10_000
+_KEPT_ALERTS: Final = 2000
 _OPEN_FOLDS: Final = 4096
 _BURST, _PER_SECOND = 200.0, 20.0
 _MESSAGE_LIMIT: Final = 512

@@ -106,7 +106,7 @@ class Reader:
 
     def __init__(self, source: LiveSource) -> None:
         self._source = source
-        self.table = ProcessTable(source.clock, source.processes, max_exited=100_000)
+        self.table = ProcessTable(source.clock, source.processes, max_exited=1 << 30)
         self.forks: dict[tuple[int, int], int] = {}
 
     def read(self, timeout: float) -> None:

@@ -97,7 +97,7 @@ def test_the_fork_knows_the_parent_better_than_proc() -> None:
 
 
 def test_two_of_one_number_in_one_tick_are_two() -> None:
-    table = ProcessTable(CLOCK, [INIT, SHELL], max_exited=1)
+    table = ProcessTable(CLOCK, [INIT, SHELL], max_exited=1000)
     first, second = 10 * S + 1, 10 * S + 9
     table.apply(batch_of([_fork(100, 200, first), _exit(200, first + 1, first), _fork(100, 200, second)]))
     process = table.find(200, second)
@@ -120,7 +120,7 @@ def test_an_unknown_process_is_made_from_its_record() -> None:
 
 
 def test_memory_is_bounded_under_a_chain_of_daemons_that_fork_and_exit() -> None:
-    table = ProcessTable(CLOCK, [INIT, SHELL], max_exited=10)
+    table = ProcessTable(CLOCK, [INIT, SHELL], max_exited=7000)
     previous, started = 100, 5 * S
     for n in range(200):
         at = (10 + n) * S
@@ -130,6 +130,17 @@ def test_memory_is_bounded_under_a_chain_of_daemons_that_fork_and_exit() -> None
     assert len(table) <= 13
     assert 2 <= len(tree) <= 14
     assert tree[0].pid == 1
+
+
+def test_long_arguments_count_against_what_is_kept_of_the_gone() -> None:
+    table = ProcessTable(CLOCK, [INIT, SHELL], max_exited=100_000)
+    argv = (b"x" * 4000 + b"\0",)
+    for pid in range(200, 300):
+        start = pid * S
+        raw = encode(KIND_BY_NAME["exec"], strings=(b"/bin/x", *argv), tgid=pid, ppid=100, leader_start=start,
+                     boot_ns=start + 1, comm=b"x")  # fmt: skip
+        table.apply(batch_of([_fork(100, pid, start), raw, _exit(pid, start + 2, start)]))
+    assert 15 <= len(table) <= 30
 
 
 def test_a_snapshot_holds_the_living_as_exec_records() -> None:

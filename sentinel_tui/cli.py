@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import click
 
@@ -27,6 +27,10 @@ from sentinel_tui.command import (
     scoped,
 )
 from sentinel_tui.config import Options, merge
+
+# Python's default of 5 ms delays the loader behind the imports, and later the deadline ticker and the console behind a
+# busy engine.
+_SWITCH_SECONDS: Final = 0.0005
 
 
 class _Commands(click.Group):
@@ -177,6 +181,7 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
 
 def main() -> None:
     """Run the command line; a failure is one sentence on stderr, with SENTINEL_DEBUG=1 a traceback."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         sys.exit(cli(standalone_mode=False))
     except click.UsageError as error:

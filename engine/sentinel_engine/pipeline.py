@@ -8,7 +8,6 @@ the engine takes them from the queue and does all the rest. Front ends poll the 
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 import time
 from collections import deque
@@ -41,8 +40,6 @@ _PUBLISH_SECONDS: Final = 0.2
 _CHECKPOINT_SECONDS: Final = 30.0
 _SHOWN_ALERTS: Final = 500
 _SHOWN_NOTICES: Final = 50
-# Python's default of 5 ms delays the deadline ticker and the console behind a busy engine.
-_SWITCH_SECONDS: Final = 0.0005
 # Wasm runs on the engine thread's stack; max_wasm_stack must fit well inside.
 _STACK_BYTES: Final = 4 << 20
 
@@ -104,7 +101,6 @@ class Pipeline:
 
     def start(self) -> None:
         """Start both threads."""
-        sys.setswitchinterval(_SWITCH_SECONDS)
         self._demand.follow(self._registry.subscribed())
         self._checkpoint()
         trim()  # what loading and compiling the rules has left

@@ -80,6 +80,12 @@ class Process:
                 return image
         return self.images[0] if self.images else None
 
+    def note(self, image: Image) -> None:
+        """From now on it is this. One that execs in a circle does not grow: the first and the newest tell the story."""
+        self.images.append(image)
+        if len(self.images) > _MAX_IMAGES:
+            del self.images[1]
+
 
 _UNKNOWN: Final = Image(0, b"", b"", (), b"", b"")
 
@@ -162,10 +168,7 @@ class ProcessTable:
         exe, argv, cwd, tty = record.strings
         before = process.image_at(record.boot_ns)
         image = Image(record.boot_ns, record.comm, exe, split_argv(argv), cwd, tty, record.arg("exe_flags"))
-        process.images.append(image.of(record, self._workload_at_exec(record, before)))
-        # A process that execs in a circle must not grow; the first image and the newest tell the story.
-        if len(process.images) > _MAX_IMAGES:
-            del process.images[1]
+        process.note(image.of(record, self._workload_at_exec(record, before)))
 
     def _workload_at_exec(self, record: Record, before: Image | None) -> Workload:
         found = self._cgroups.of(record.cgroup)
@@ -179,7 +182,8 @@ class ProcessTable:
         parent = self._known(pid, start, ppid, uid, comm.partition(b"\0")[0])
         image = parent.image_at(boot_ns)
         if image and image.cgroup != cgroup:  # the parent was moved, and its children are born where it is
-            image = replace(image, workload=self._cgroups.of(cgroup), cgroup=cgroup)
+            image = replace(image, since_ns=boot_ns, workload=self._cgroups.of(cgroup), cgroup=cgroup)
+            parent.note(image)
         process = self._by_key.get((child, child_start // TICK_NS))
         if process is None or process.exited_ns is not None:  # another one of this number may have ended in this tick
             self._insert(Process(child, child_start, uid, parent, [image] if image else []))

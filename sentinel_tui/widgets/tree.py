@@ -101,9 +101,10 @@ def fact_lines(alert: Alert, width: int) -> list[Line]:
 def _place(process: ProcessEntry) -> str:
     """Whose workload it is, and who logged in to start it."""
     if process.container_id and process.container:
-        where = f"container {process.container} ({process.container_id})"
+        whole = "" if process.container.endswith(process.container_id) else f" ({process.container_id})"
+        where = f"container {process.container}{whole}"
     else:
-        where = f"unit {process.unit}" if process.unit else "no container, no unit"
+        where = f"unit {process.unit}" if process.unit else "no container or unit known"
     return where if process.loginuid is None else f"{where}, logged in as uid {process.loginuid}"
 
 

@@ -151,6 +151,15 @@ struct xa_node {
 	u8 shift;
 	void *slots[1];
 };
+struct cgroup_root {
+	int hierarchy_id;
+};
+struct kernfs_node {
+	u64 id;
+};
+struct cgroup {
+	void *kn, *root;
+};
 struct pid_namespace {
 	struct idr idr;
 	struct ns_common ns;
@@ -258,6 +267,10 @@ static void (*refuse_to_load)(void) = (void *)0xbad;
 // Each function that is not static is a program; the loader tells those of other tracepoints theirs.
 #pragma clang section text = "tp_btf/sys_exit"
 
+#define OFF_cgroup__kn OFFSET(cgroup, kn)
+#define OFF_cgroup__root OFFSET(cgroup, root)
+#define OFF_cgroup_root__hierarchy_id OFFSET(cgroup_root, hierarchy_id)
+#define OFF_kernfs_node__id OFFSET(kernfs_node, id)
 #define OFF_cred__cap_effective OFFSET(cred, cap_effective)
 #define OFF_cred__cap_inheritable OFFSET(cred, cap_inheritable)
 #define OFF_cred__cap_permitted OFFSET(cred, cap_permitted)

@@ -9,7 +9,7 @@
 #define MAX_ARGV 4096
 #define MAX_RECORD 16384
 #define KIND_SLOTS 64
-#define LAST_KIND 39
+#define LAST_KIND 40
 #define CALL_SLOTS 544
 #define SOCKETCALL_BASE 512
 #define EXE_MEMFD 1
@@ -89,6 +89,7 @@ enum event_kind {
 	EVENT_UMOUNT = 37, // a[0] flags, s[0] path
 	EVENT_ARGUMENT_RACE = 38, // a[0] during, s[0] path, s[1] before
 	EVENT_SUPPRESSED = 39, // a[0] suppressed_kind, a[1] count
+	EVENT_CGROUP_MKDIR = 40, // a[0] new_cgroup, s[0] path
 };
 
 enum event_ring {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// The life of a process: exec, fork and exit.
+// The life of a process: exec, fork and exit; and the beginning of a cgroup, by which a process is somebody's.
 #ifndef SENTINEL_LIFECYCLE_H
 #define SENTINEL_LIFECYCLE_H
 
@@ -142,5 +142,22 @@ int tp_sched_process_exit(u64 *ctx)
 		forget_side_of_pid(bpf_get_current_pid_tgid() >> 32);
 	return 0;
 }
+
+#ifdef OFF_cgroup__kn // not without CONFIG_CGROUPS
+int tp_cgroup_mkdir(u64 *ctx)
+{
+	void *cgroup = (void *)ctx[0];
+	struct scratch *s = scratch_of_cpu();
+	// Ids are those of the default hierarchy, which is number 0; older ones have the same numbers again.
+	if (!s || GET(u32, GET(void *, cgroup, cgroup__root), cgroup_root__hierarchy_id) || !wanted(EVENT_CGROUP_MKDIR))
+		return 0;
+	s->flags = s->ret = 0;
+	begin(s, EVENT_CGROUP_MKDIR);
+	s->event.a[0] = PEEK(u64, GET(void *, cgroup, cgroup__kn), kernfs_node__id);
+	put_string(s, 0, ctx[1], KERNEL);
+	emit(s);
+	return 0;
+}
+#endif
 
 #endif

@@ -241,5 +241,6 @@ _DETAILS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "io_uring": lambda e: f"{e['opcode']} fd {e['fd']}",
     "umount": lambda e: f"{e['path']}  {e['flags']}",
     "argument_race": lambda e: f"{e['during']} of {e['path']}, was {e.get('before', '')}",
+    "cgroup_mkdir": lambda e: e["path"],
     "suppressed": lambda e: f"{e['count']} {e['suppressed_kind']} events over the limit",
 }

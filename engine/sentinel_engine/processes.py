@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sentinel_engine.cgroups import NO_WORKLOAD, Cgroups, Workload, workload_of
+from sentinel_engine.cgroups import NO_WORKLOAD, Cgroups, Names, Workload, workload_of
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.describe import TextFields, event_dict, exe_flag_names, rfc3339, split_argv, workload_fields
 from sentinel_engine.records import UNSET_ID, Batch, Clock, Record, batch_of, decode, encode
@@ -25,8 +25,8 @@ _MAX_DEPTH: Final = 64
 _MAX_IMAGES: Final = 16
 _PROCESS_BYTES, _IMAGE_BYTES = 300, 350
 # Kinds that change the table.
-TABLE_KINDS: Final = tuple(KIND_BY_NAME[name].number for name in ("exec", "fork", "exit"))
-_EXEC, _FORK, _EXIT = TABLE_KINDS
+TABLE_KINDS: Final = tuple(KIND_BY_NAME[name].number for name in ("exec", "fork", "exit", "cgroup_mkdir"))
+_EXEC, _FORK, _EXIT, _CGROUP_MKDIR = TABLE_KINDS
 # boot_ns, then tgid, ppid, leader_start, uid, cgroup, comm and the first two arguments.
 _HEAD: Final = struct.Struct("<8xQ12xI4xIQI12xQ16x16s2Q")
 _Head = tuple[int, int, int, int, int, int, bytes, int, int]
@@ -127,7 +127,7 @@ class ProcessTable:
         return process
 
     def apply(self, batch: Batch) -> None:
-        """Take the exec, fork and exit records of this batch."""
+        """Take the exec, fork, exit and cgroup_mkdir records of this batch."""
         data = batch.data
         for offset in batch.offsets:
             number = data[offset + 4]
@@ -137,6 +137,9 @@ class ProcessTable:
                 self._fork(_HEAD.unpack_from(data, offset))
             elif number == _EXIT:
                 self._exit(_HEAD.unpack_from(data, offset))
+            elif number == _CGROUP_MKDIR:
+                record = decode(data, offset)
+                self._cgroups.learn(Names({record.arg("new_cgroup"): record.string("path")}))
 
     def snapshot(self) -> Batch | None:
         """Every process that is there now, as an exec record marked SNAPSHOT; None when there is none.

@@ -141,6 +141,8 @@ KINDS: Final = (
     Kind(38, "argument_race", Ring.BULK, ("during",), ("path", "before")),
     # Events of a process that was over its limit, and of one kind, were not reported: how many.
     Kind(39, "suppressed", Ring.LIFECYCLE, ("suppressed_kind", "count"), ()),
+    # A cgroup of version 2 begins: from its id alone nobody could tell its path once it is gone.
+    Kind(40, "cgroup_mkdir", Ring.LIFECYCLE, ("new_cgroup",), ("path",)),
 )
 KIND_BY_NAME: Final = {kind.name: kind for kind in KINDS}
 KIND_BY_NUMBER: Final = {kind.number: kind for kind in KINDS}

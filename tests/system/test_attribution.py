@@ -146,6 +146,20 @@ def test_a_container_is_named_and_stays_so_when_it_has_gone(start: Any, cgroup: 
     assert alert.process_tree[-2].container is None  # its parent, this process, is in none
 
 
+def test_containers_that_live_for_a_moment_are_all_named(start: Any, cgroup: Path, marked: Path) -> None:
+    pipeline = start()
+    ids = {}
+    for number in range(20):
+        inside = cgroup / f"crio-{number:064x}.scope"
+        inside.mkdir()
+        child = enter(inside, marked, "0")
+        child.wait()
+        inside.rmdir()  # nobody can look it up from here on
+        ids[child.pid] = f"{number:064x}"
+    found = {pid: alert_of(pipeline, pid).event.get("container_id") for pid in ids}
+    assert found == ids
+
+
 def test_a_unit_and_a_hostile_name(start: Any, cgroup: Path, marked: Path) -> None:
     pipeline = start()
     (cgroup / "web.service").mkdir()

@@ -226,7 +226,7 @@ def test_what_a_kernel_cannot_give_is_absent_and_no_reason_not_to_run(
 
 
 def test_a_kernel_without_the_tracepoint_of_io_uring(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader_module, "_OPTIONAL_TRACEPOINTS", ("io_uring_of_tomorrow",))
+    monkeypatch.setattr(loader_module, "_OPTIONAL_TRACEPOINTS", {"io_uring_of_tomorrow": loader_module._IO_URING})
     assert "io_uring operations" in loader_module.fields().detail
     source = LiveSource.open(Loading(loader))
     subprocess.run(["true"], check=True)

@@ -53,10 +53,12 @@ _ARCH_FIELDS: Final = {
     ),
     "aarch64": ("task_struct.thread_info.flags", "pt_regs.syscallno", "pt_regs.orig_x0", "pt_regs.regs"),
 }
+_CGROUPS: Final = "containers that live for a moment (no CONFIG_CGROUPS)"
 _IO_URING: Final = "io_uring operations (before Linux 6.3, or no CONFIG_IO_URING)"
 # What some kernels lack, by what is absent then: all of a group's fields or none.
 _OPTIONAL_FIELDS: Final = {
     "loginuid (no CONFIG_AUDIT)": ("task_struct.loginuid",),
+    _CGROUPS: ("cgroup.kn", "cgroup.root", "cgroup_root.hierarchy_id", "kernfs_node.id"),
     _IO_URING: (
     "filename.name", "io_connect.addr", "io_connect.addr_len", "io_kiocb.cmd", "io_kiocb.cqe.fd", "io_kiocb.opcode",
     "io_link.flags", "io_link.new_dfd", "io_link.newpath", "io_link.old_dfd", "io_link.oldpath", "io_mkdir.dfd",
@@ -67,7 +69,8 @@ _OPTIONAL_FIELDS: Final = {
 }  # fmt: skip
 _STRUCTS: Final = ("upid",)
 TRACEPOINTS: Final = ("sched_process_exec", "sched_process_fork", "sched_process_exit", "sys_enter", "sys_exit")
-_OPTIONAL_TRACEPOINTS: Final = ("io_uring_submit_req",)
+# Those that some kernels lack, and what is absent then.
+_OPTIONAL_TRACEPOINTS: Final = {"io_uring_submit_req": _IO_URING, "cgroup_mkdir": _CGROUPS}
 _INCLUDE: Final = re.compile(r'^#include "(\w+\.h)"$', re.MULTILINE)
 
 
@@ -84,8 +87,7 @@ def fields() -> preflight.Check:
     except BtfError as error:
         return preflight.Check("fields", True, f"not known: {error}")
     missing = {what for what, group in _OPTIONAL_FIELDS.items() if not btf.has(group)}
-    if len(tracepoints()) < len(TRACEPOINTS) + len(_OPTIONAL_TRACEPOINTS):
-        missing.add(_IO_URING)
+    missing |= {what for name, what in _OPTIONAL_TRACEPOINTS.items() if name not in tracepoints()}
     return preflight.Check("fields", True, f"absent: {', '.join(sorted(missing))}" if missing else "all")
 
 

@@ -152,6 +152,7 @@ impl<'a> Event<'a> {
             37 => Kind::Umount(Umount(*self)),
             38 => Kind::ArgumentRace(ArgumentRace(*self)),
             39 => Kind::Suppressed(Suppressed(*self)),
+            40 => Kind::CgroupMkdir(CgroupMkdir(*self)),
             _ => Kind::Unknown,
         }
     }
@@ -199,6 +200,7 @@ pub enum Kind<'a> {
     Umount(Umount<'a>),
     ArgumentRace(ArgumentRace<'a>),
     Suppressed(Suppressed<'a>),
+    CgroupMkdir(CgroupMkdir<'a>),
     Unknown,
 }
 
@@ -976,5 +978,20 @@ impl<'a> Suppressed<'a> {
     #[inline]
     pub fn count(&self) -> u64 {
         self.0.arg(1)
+    }
+}
+
+/// `cgroup_mkdir`: its fields are described in bpf/README.md.
+#[derive(Clone, Copy)]
+pub struct CgroupMkdir<'a>(pub Event<'a>);
+
+impl<'a> CgroupMkdir<'a> {
+    #[inline]
+    pub fn new_cgroup(&self) -> u64 {
+        self.0.arg(0)
+    }
+    #[inline]
+    pub fn path(&self) -> &'a [u8] {
+        self.0.string(0)
     }
 }

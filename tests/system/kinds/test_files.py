@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sentinel_engine.collector.scope import cgroup_mount
 from sentinel_engine.records import Record
 from sentinel_engine.schema import KIND_BY_NUMBER, OPEN_CALLS, RecordFlag
 from tests.system.kinds.causes import DEADLINE, Cause, of, only
@@ -282,3 +283,23 @@ def test_paths_that_stay_are_no_race(cause: Cause, tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert not of(records, "argument_race")
+
+
+def test_cgroups_that_begin(cause: Cause) -> None:
+    mount = cgroup_mount()
+    if mount is None:
+        pytest.skip("no cgroup v2 hierarchy here")
+    records = cause(
+        """
+        os.mkdir(sys.argv[1])
+        os.mkdir(sys.argv[1] + "/inner")
+        print(os.stat(sys.argv[1]).st_ino)
+        os.rmdir(sys.argv[1] + "/inner")
+        os.rmdir(sys.argv[1])
+        """,
+        f"{mount}/sentinel-kind",
+    )
+    outer, inner = of(records, "cgroup_mkdir")
+    assert (outer.string("path"), inner.string("path")) == (b"/sentinel-kind", b"/sentinel-kind/inner")
+    assert 0 < outer.arg("new_cgroup") < inner.arg("new_cgroup")
+    assert (outer.ret, outer.flags) == (0, 0)

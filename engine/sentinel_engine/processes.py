@@ -97,7 +97,7 @@ class ProcessTable:
     """
 
     def __init__(
-        self, clock: Clock, boot: list[BootProcess], max_exited: int = 8 << 20, *, cgroups: Cgroups | None = None
+        self, clock: Clock, boot: list[BootProcess], max_exited: int = 6 << 20, *, cgroups: Cgroups | None = None
     ) -> None:
         self._clock = clock
         self._cgroups = cgroups or Cgroups()

@@ -75,7 +75,7 @@ def rows() -> Iterator[Row]:
 
 
 def _all_lines(loads: Loads, load: Load) -> Iterator[Row]:
-    path = str(loads.folder / load.program)
+    path = str(loads.programs / load.program)
     ours = (COMMAND, "watch", "--events", "--session-dir", str(loads.folder / "sessions"))
     for tool, missed in (
         (Tool("watch --events", ours, ours), partial(_lost_by_summary, load)),

@@ -13,18 +13,19 @@ _MEMORY = Path("/dev/shm")
 
 
 class Loads:
-    """The compiled programs in ``folder``, a private one in memory."""
+    """The compiled programs in ``programs``, and ``folder``, a private one in memory, for what they work on."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self.programs = programs
         self.folder = folder
         for name in ("opens", "spawns", "calls"):
             source = Path(__file__).with_name(f"{name}.c")
-            subprocess.run(["gcc", "-O2", "-static", "-o", str(folder / name), str(source)], check=True)
+            subprocess.run(["gcc", "-O2", "-static", "-o", str(programs / name), str(source)], check=True)
 
     def start(self, program: str, *arguments: object) -> subprocess.Popen[str]:
         """``opens`` or ``spawns``, running: SECONDS, CPU and, for a paced one, PER_SECOND."""
         return subprocess.Popen(
-            [str(self.folder / program), *map(str, arguments)], stdout=subprocess.PIPE, text=True
+            [str(self.programs / program), *map(str, arguments)], stdout=subprocess.PIPE, text=True
         )  # fmt: skip
 
     def run(self, program: str, seconds: float, rate: int = 0) -> tuple[int, float]:
@@ -33,11 +34,11 @@ class Loads:
 
     def kinds(self) -> list[str]:
         """The kinds of calls that ``call_ns`` knows."""
-        return subprocess.check_output([str(self.folder / "calls"), "-"], text=True).split()
+        return subprocess.check_output([str(self.programs / "calls"), "-"], text=True).split()
 
     def call_ns(self, kind: str, seconds: float) -> float:
         """The median time of one such call."""
-        command = [str(self.folder / "calls"), kind, str(CPU), str(seconds), str(self.folder)]
+        command = [str(self.programs / "calls"), kind, str(CPU), str(seconds), str(self.folder)]
         return float(subprocess.check_output(command, text=True))
 
 
@@ -51,5 +52,9 @@ def result(load: subprocess.Popen[str]) -> tuple[int, float]:
 @contextmanager
 def prepared() -> Iterator[Loads]:
     """The loads, for as long as they are needed."""
-    with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as name:
-        yield Loads(Path(name))
+    # The programs are beside their source: what runs from /tmp or /dev/shm is an alert each time.
+    with (
+        tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".loads-") as programs,
+        tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder,
+    ):
+        yield Loads(Path(programs), Path(folder))

@@ -273,7 +273,8 @@ int on_path(u64 *ctx)
 	}
 	place_names(s, USER);
 	put_names(s, USER);
-	forget_beginning();
+	if (s->names.memory == USER)
+		forget_beginning();
 	if (s->names.raw[0])
 		put_user(s, 1, s->names.raw[0]);
 	if (s->names.raw[1])

@@ -81,10 +81,13 @@ int tp_sys_exit(u64 *ctx)
 		return 0;
 	u32 compat = is_compat();
 	u32 kind = call->kind[compat];
-	struct scratch *s = scratch_of_cpu();
-	if (!kind || !s)
+	bool packed = call->id[compat] == CALL_socketcall;
+	if (!kind || (!packed && !wanted(kind)))
 		return 0;
-	if (call->id[compat] == CALL_socketcall) {
+	struct scratch *s = scratch_of_cpu();
+	if (!s)
+		return 0;
+	if (packed) {
 		s->flags = FLAG_COMPAT;
 		read_arguments(s, regs, compat);
 		call = unpack_socketcall(s);
@@ -92,8 +95,6 @@ int tp_sys_exit(u64 *ctx)
 		if (!kind || !wanted(kind))
 			return 0;
 	} else {
-		if (!wanted(kind))
-			return 0;
 		s->flags = compat ? FLAG_COMPAT : 0;
 		read_arguments(s, regs, compat);
 	}

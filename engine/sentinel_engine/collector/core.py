@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -26,6 +28,9 @@ _POINTERS: Final = (
     "bpf_object__open_mem", "bpf_object__next_map", "bpf_object__next_program",
 )  # fmt: skip
 _TEXTS: Final = ("bpf_map__name", "bpf_program__name", "libbpf_version_string")
+
+
+Descriptors = tuple[dict[str, int], dict[str, int]]  # of maps and of programs, by name
 
 
 class LibbpfError(Exception):
@@ -51,7 +56,7 @@ def library() -> ctypes.CDLL:
     return lib
 
 
-def load(sizes: dict[str, int], targets: dict[str, str]) -> tuple[dict[str, int], dict[str, int]]:
+def load(sizes: dict[str, int], targets: dict[str, str]) -> Descriptors:
     """Load all programs; descriptors of the maps and of the programs, by name, which are the caller's.
 
     ``sizes``: bytes of each ring, a power of two. ``targets``: program -> tracepoint; one that has a tracepoint's
@@ -59,35 +64,59 @@ def load(sizes: dict[str, int], targets: dict[str, str]) -> tuple[dict[str, int]
     """
     lib = library()
     image = object_path().read_bytes()
+    lib.libbpf_set_print(None)
     try:
-        lib.libbpf_set_print(None)
-        return _load(lib, image, sizes, targets)
+        return _load_in_halves(lib, image, sizes, targets)
     except LibbpfError as error:
         # Once more to hear why: for each of its thousands of lines libbpf would wait for its turn in Python.
         with _listening(lib) as lines, suppress(LibbpfError):
-            _load(lib, image, sizes, targets)
+            _load_in_halves(lib, image, sizes, targets)
         raise LibbpfError(str(error), "".join(lines)) from error
 
 
+def _load_in_halves(lib: ctypes.CDLL, image: bytes, sizes: dict[str, int], targets: dict[str, str]) -> Descriptors:
+    """The maps first; then, at the same time, the programs of the tracepoints and those that are tail-called.
+
+    The kernel's verifier takes some 0.15 s for all of them, and about as long for each half.
+    """
+    maps, _ = _load(lib, image, sizes, targets, lambda _: False)
+    with ThreadPoolExecutor() as pool:
+        halves = [
+            pool.submit(_load, lib, image, maps, targets, wanted)
+            for wanted in (
+                lambda name: name.startswith(TRACEPOINT_PREFIX),
+                lambda name: not name.startswith(TRACEPOINT_PREFIX),
+            )
+        ]
+    if failed := next((error for half in halves if (error := half.exception())), None):
+        loaded = [fd for half in halves if not half.exception() for fd in half.result()[1].values()]
+        for fd in (*maps.values(), *loaded):
+            os.close(fd)
+        raise failed
+    return maps, {name: fd for half in halves for name, fd in half.result()[1].items()}
+
+
 def _load(
-    lib: ctypes.CDLL, image: bytes, sizes: dict[str, int], targets: dict[str, str]
-) -> tuple[dict[str, int], dict[str, int]]:
+    lib: ctypes.CDLL, image: bytes, given: dict[str, int], targets: dict[str, str], wanted: Callable[[str], bool]
+) -> Descriptors:
+    """Load the wanted programs. ``given``: bytes of each ring, when maps are to be made; else the maps there are."""
     handle = ctypes.c_void_p(lib.bpf_object__open_mem(image, ctypes.c_size_t(len(image)), None))
     if not handle:
         raise LibbpfError(_reason(lib, ctypes.get_errno()))
     try:
         maps, programs = _by_name(lib, handle, "map"), _by_name(lib, handle, "program")
-        for name, size in sizes.items():
-            lib.bpf_map__set_max_entries(maps[name], ctypes.c_uint32(size))
+        making = given.keys() != maps.keys()
+        for name, value in given.items():
+            (lib.bpf_map__set_max_entries if making else lib.bpf_map__reuse_fd)(maps[name], ctypes.c_uint32(value))
         for name, program in list(programs.items()):
             if name in targets:
                 lib.bpf_program__set_attach_target(program, 0, targets[name].encode())
-            elif name.startswith(TRACEPOINT_PREFIX):
+            if not wanted(name) or (name.startswith(TRACEPOINT_PREFIX) and name not in targets):
                 lib.bpf_program__set_autoload(programs.pop(name), ctypes.c_bool(False))
         if error := lib.bpf_object__load(handle):
             raise LibbpfError(_reason(lib, -error))
         return (
-            {name: _own(lib.bpf_map__fd(each)) for name, each in maps.items()},
+            {name: _own(lib.bpf_map__fd(each)) for name, each in maps.items()} if making else {},
             {name: _own(lib.bpf_program__fd(each)) for name, each in programs.items()},
         )
     finally:

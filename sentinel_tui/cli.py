@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -182,6 +183,7 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
 def main() -> None:
     """Run the command line; a failure is one sentence on stderr, with SENTINEL_DEBUG=1 a traceback."""
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.disable()  # what a start makes stays; a run that lasts switches it on again
     try:
         sys.exit(cli(standalone_mode=False))
     except click.UsageError as error:

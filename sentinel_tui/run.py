@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -101,6 +102,9 @@ def running(
         source.close()
         raise
     pipeline = Pipeline(source, registry, session, listener, recorder)
+    # What is there by now stays until the end: it is not looked through again and again.
+    gc.freeze()
+    gc.enable()
     pipeline.start()
     try:
         yield pipeline

@@ -57,23 +57,10 @@ int on_kill(u64 *ctx)
 int on_process_vm_write(u64 *ctx)
 {
 	struct scratch *s = scratch_of_cpu();
-	if (!s)
-		return 0;
-	u64 from = s->arg[3]; // where in the other process: an array of struct iovec
-	if (!begin(s, EVENT_PROCESS_VM_WRITE))
+	if (!s || !begin(s, EVENT_PROCESS_VM_WRITE))
 		return 0;
 	s->event.a[0] = (u32)host_pid(s->arg[0]);
-	if (s->flags & FLAG_COMPAT) {
-		u32 part[2] = {};
-		read_user(s, part, sizeof(part), from);
-		s->event.a[1] = part[0];
-		s->event.a[2] = part[1];
-	} else {
-		u64 part[2] = {};
-		read_user(s, part, sizeof(part), from);
-		s->event.a[1] = part[0];
-		s->event.a[2] = part[1];
-	}
+	read_iovec(s, s->arg[3], &s->event.a[1], &s->event.a[2]); // where in the other process: the first part
 	return finish(ctx);
 }
 

@@ -26,18 +26,12 @@ static __always_inline bool read_message(struct scratch *s, u32 place, struct me
 		at += place * (compat ? 32 : 64);
 	if (place && (s->call != CALL_sendmmsg || place >= (u32)s->arg[2]))
 		return false;
-	if (compat) {
-		u32 head[3] = {}, part[2] = {}; // name, its size, iov
-		if (!read_user(s, head, sizeof(head), at) || !read_user(s, part, sizeof(part), head[2]))
-			return false;
-		*m = (struct message){head[0], part[0], part[1]};
-	} else {
-		u64 head[3] = {}, part[2] = {};
-		if (!read_user(s, head, sizeof(head), at) || !read_user(s, part, sizeof(part), head[2]))
-			return false;
-		*m = (struct message){head[0], part[0], part[1]};
-	}
-	return true;
+	u32 narrow[3] = {}; // struct msghdr: name, its size, iov
+	u64 wide[3] = {};
+	if (!(compat ? read_user(s, narrow, sizeof(narrow), at) : read_user(s, wide, sizeof(wide), at)))
+		return false;
+	m->to = compat ? narrow[0] : wide[0];
+	return read_iovec(s, compat ? narrow[2] : wide[2], &m->payload, &m->size);
 }
 
 // The name asked for, with dots between its labels, and the type of record. False when it is no question.

@@ -98,7 +98,7 @@ int tp_sched_process_fork(u64 *ctx)
 }
 
 // Tells what this process, which ends, was over its limits by.
-static __always_inline void emit_suppressed(struct scratch *s)
+static __always_inline void emit_all_suppressed(struct scratch *s)
 {
 	struct bucket_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
 #pragma clang loop unroll(disable)
@@ -109,12 +109,8 @@ static __always_inline void emit_suppressed(struct scratch *s)
 		struct bucket *bucket = bucket_of(&key);
 		if (!bucket)
 			continue;
-		if (bucket->suppressed) {
-			clear(s, EVENT_SUPPRESSED);
-			s->event.a[0] = kind;
-			s->event.a[1] = bucket->suppressed;
-			emit_one(s);
-		}
+		if (bucket->suppressed)
+			emit_suppressed(s, kind, bucket->suppressed);
 		forget_bucket(&key);
 	}
 }
@@ -130,7 +126,7 @@ int tp_sched_process_exit(u64 *ctx)
 	s->flags = s->ret = 0;
 	fill_header(s);
 	if (cfg->limit)
-		emit_suppressed(s);
+		emit_all_suppressed(s);
 	if (wanted(EVENT_EXIT)) {
 		clear(s, EVENT_EXIT);
 		u32 code = GET(u32, task, task_struct__exit_code);

@@ -181,19 +181,23 @@ static __always_inline void emit_one(struct scratch *s)
 		count->emitted[kind]++;
 }
 
+// Tells how many events of this kind the process was over its limit by. Under the header that is there: of the same
+// moment and process, only the arguments are others.
+static __always_inline void emit_suppressed(struct scratch *s, u32 kind, u64 count)
+{
+	clear(s, EVENT_SUPPRESSED);
+	s->event.a[0] = kind;
+	s->event.a[1] = count;
+	s->event.ret = s->flags = 0;
+	emit_one(s);
+}
+
 static __always_inline void emit(struct scratch *s)
 {
 	fill_header(s);
 	emit_one(s);
-	if (!s->suppressed)
-		return;
-	// Of the same moment and process: only the arguments are others.
-	u32 kind = s->event.kind;
-	clear(s, EVENT_SUPPRESSED);
-	s->event.a[0] = kind;
-	s->event.a[1] = s->suppressed;
-	s->event.ret = s->flags = 0;
-	emit_one(s);
+	if (s->suppressed)
+		emit_suppressed(s, s->event.kind, s->suppressed);
 }
 
 // The end of each handler of a call: what all have in common is one program, walked once by the verifier.
@@ -256,6 +260,18 @@ static __always_inline bool read_user(struct scratch *s, void *to, u32 size, u64
 		return true;
 	s->flags |= FLAG_FAULT;
 	return false;
+}
+
+// Reads a struct iovec, whose two members are half as long in a 32-bit program.
+static __always_inline bool read_iovec(struct scratch *s, u64 from, u64 *base, u64 *size)
+{
+	u32 narrow[2] = {};
+	u64 wide[2] = {};
+	bool compat = s->flags & FLAG_COMPAT;
+	bool good = compat ? read_user(s, narrow, sizeof(narrow), from) : read_user(s, wide, sizeof(wide), from);
+	*base = compat ? narrow[0] : wide[0];
+	*size = compat ? narrow[1] : wide[1];
+	return good;
 }
 
 #endif

@@ -87,16 +87,13 @@ int tp_sys_exit(u64 *ctx)
 	struct scratch *s = scratch_of_cpu();
 	if (!s)
 		return 0;
+	s->flags = compat ? FLAG_COMPAT : 0;
+	read_arguments(s, regs, compat);
 	if (packed) {
-		s->flags = FLAG_COMPAT;
-		read_arguments(s, regs, compat);
 		call = unpack_socketcall(s);
 		kind = call ? call->kind[compat] : 0;
 		if (!kind || !wanted(kind))
 			return 0;
-	} else {
-		s->flags = compat ? FLAG_COMPAT : 0;
-		read_arguments(s, regs, compat);
 	}
 	s->call = call->id[compat];
 	s->kind = kind;

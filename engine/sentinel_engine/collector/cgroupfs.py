@@ -26,16 +26,17 @@ _DELETED: Final = b" (deleted)"
 
 def cgroup2_mount() -> bytes | None:
     """Where the cgroup v2 hierarchy is mounted; None where it is not."""
-    return next((point for kind, point in _mounts() if kind == b"cgroup2"), None)
+    return _mounts().get(b"cgroup2")
 
 
 class CgroupFiles:
     """Looks into the cgroup file systems. Not for two threads at once, except ``path_of_process``."""
 
     def __init__(self) -> None:
-        self._mount = cgroup2_mount()
+        mounts = _mounts()
+        self._mount = mounts.get(b"cgroup2")
         # Where all is in the one hierarchy that ids are of, a process has nothing to add.
-        self._older = any(kind == b"cgroup" for kind, _ in _mounts()) or self._mount is None
+        self._older = b"cgroup" in mounts or self._mount is None
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._walked: dict[int, bytes] = {}
         self._walk_at = 0.0
@@ -77,7 +78,7 @@ class CgroupFiles:
 
     def _by_walking(self, mount: bytes, cgroup: int) -> bytes:
         if cgroup not in self._walked and time.monotonic() >= self._walk_at:
-            self._walked = dict(_folders(mount))
+            self._walked = dict(cgroup_folders(mount))
             self._walk_at = time.monotonic() + _WALK_SECONDS
         return self._walked.get(cgroup, b"")
 
@@ -91,11 +92,14 @@ def process_cgroups(pid: int) -> bytes:
         return b""
 
 
-def _mounts() -> Iterator[tuple[bytes, bytes]]:
+def _mounts() -> dict[bytes, bytes]:
+    """Type of file system -> where the first of it is mounted."""
+    found: dict[bytes, bytes] = {}
     for line in _MOUNTS.read_bytes().splitlines():
         fields, _, rest = line.partition(b" - ")
-        point = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), fields.split()[4])
-        yield rest.split(b" ", 1)[0], point
+        point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), fields.split()[4])
+        found.setdefault(rest.split(b" ", 1)[0], point)
+    return found
 
 
 def _readable_path(fd: int) -> bytes:
@@ -113,8 +117,8 @@ def _readable_path(fd: int) -> bytes:
     raise OSError(errno.ENAMETOOLONG, "a cgroup nested too deeply")
 
 
-def _folders(mount: bytes) -> Iterator[tuple[int, bytes]]:
-    """Id and path of each cgroup, outermost first, as many as are looked at."""
+def cgroup_folders(mount: bytes) -> Iterator[tuple[int, bytes]]:
+    """Id and path of each cgroup below the mount, outermost first, 65,536 at least when there are so many."""
     waiting = [b"/"]
     for path in waiting:
         try:

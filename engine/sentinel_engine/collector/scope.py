@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sentinel_engine.collector.cgroupfs import cgroup2_mount
+from sentinel_engine.collector.cgroupfs import cgroup2_mount, cgroup_folders
 
 # Bits of config.only and config.ignore, and values in the scope maps; see bpf/maps.h.
 FIELDS: Final = {"uid": 1, "pid": 2, "cgroup": 4}
@@ -140,27 +140,22 @@ def cgroup_mount() -> Path | None:
 
 def cgroups_below(roots: dict[int, int]) -> dict[int, int]:
     """These cgroups and those below them now, with the sides of the roots."""
-    mount = cgroup_mount()
+    mount = cgroup2_mount()
     found = dict(roots)
-    folders = os.walk(mount) if mount else iter(())
-    for folder, _, _ in folders:
-        path = Path(folder)
-        sides = [roots[above] for above in _inodes(path, mount) if above in roots]
-        for side in sides:
-            inode = path.stat().st_ino
-            found[inode] = found.get(inode, 0) | side
+    if not roots or mount is None:
+        return found
+    sides = {b"": roots.get(Path(os.fsdecode(mount)).stat().st_ino, 0)}  # of each folder, by its path
+    for cgroup, path in cgroup_folders(mount):
+        sides[path] = roots.get(cgroup, 0) | sides[path.rpartition(b"/")[0]]
+        if sides[path]:
+            found[cgroup] = sides[path]
     return _limited(found, _MAX_CGROUPS, "cgroups")
-
-
-def _inodes(path: Path, mount: Path | None) -> Iterator[int]:
-    for folder in (path, *path.parents):
-        yield folder.stat().st_ino
-        if folder == mount:
-            return
 
 
 def descendants(roots: dict[int, int]) -> dict[int, int]:
     """These processes and what descends from them now, with the sides of the roots."""
+    if not roots:
+        return {}
     parents = {int(path.name): _parent(path) for path in _PROC.iterdir() if path.name.isdecimal()}
     found = dict(roots)
     for pid in parents:

@@ -10,7 +10,7 @@ import ctypes
 import fcntl
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -77,50 +77,62 @@ def load(sizes: dict[str, int], targets: dict[str, str]) -> Descriptors:
 def _load_in_halves(lib: ctypes.CDLL, image: bytes, sizes: dict[str, int], targets: dict[str, str]) -> Descriptors:
     """The maps first; then, at the same time, the programs of the tracepoints and those that are tail-called.
 
-    The kernel's verifier takes some 0.15 s for all of them, and about as long for each half.
+    The kernel's verifier takes some 0.15 s for all of them, and about as long for the one half as for the other.
     """
-    maps, _ = _load(lib, image, sizes, targets, lambda _: False)
+    maps = _load_maps(lib, image, sizes)
     with ThreadPoolExecutor() as pool:
-        halves = [
-            pool.submit(_load, lib, image, maps, targets, wanted)
-            for wanted in (
-                lambda name: name.startswith(TRACEPOINT_PREFIX),
-                lambda name: not name.startswith(TRACEPOINT_PREFIX),
-            )
-        ]
+        halves = [pool.submit(_load_programs, lib, image, maps, targets, half) for half in (True, False)]
     if failed := next((error for half in halves if (error := half.exception())), None):
-        loaded = [fd for half in halves if not half.exception() for fd in half.result()[1].values()]
+        loaded = [fd for half in halves if not half.exception() for fd in half.result().values()]
         for fd in (*maps.values(), *loaded):
             os.close(fd)
         raise failed
-    return maps, {name: fd for half in halves for name, fd in half.result()[1].items()}
+    return maps, {name: fd for half in halves for name, fd in half.result().items()}
 
 
-def _load(
-    lib: ctypes.CDLL, image: bytes, given: dict[str, int], targets: dict[str, str], wanted: Callable[[str], bool]
-) -> Descriptors:
-    """Load the wanted programs. ``given``: bytes of each ring, when maps are to be made; else the maps there are."""
+def _load_maps(lib: ctypes.CDLL, image: bytes, sizes: dict[str, int]) -> dict[str, int]:
+    with _opened(lib, image) as (handle, maps, programs):
+        for name, size in sizes.items():
+            lib.bpf_map__set_max_entries(maps[name], ctypes.c_uint32(size))
+        for program in programs.values():
+            lib.bpf_program__set_autoload(program, ctypes.c_bool(False))
+        _load(lib, handle)
+        return {name: _own(lib.bpf_map__fd(each)) for name, each in maps.items()}
+
+
+def _load_programs(
+    lib: ctypes.CDLL, image: bytes, maps: dict[str, int], targets: dict[str, str], of_tracepoints: bool
+) -> dict[str, int]:
+    with _opened(lib, image) as (handle, own_maps, programs):
+        for name, fd in maps.items():
+            lib.bpf_map__reuse_fd(own_maps[name], ctypes.c_int(fd))
+        for name, program in list(programs.items()):
+            traces = name.startswith(TRACEPOINT_PREFIX)
+            if traces and name in targets:
+                lib.bpf_program__set_attach_target(program, 0, targets[name].encode())
+            if traces is not of_tracepoints or (traces and name not in targets):
+                lib.bpf_program__set_autoload(programs.pop(name), ctypes.c_bool(False))
+        _load(lib, handle)
+        return {name: _own(lib.bpf_program__fd(each)) for name, each in programs.items()}
+
+
+@contextmanager
+def _opened(
+    lib: ctypes.CDLL, image: bytes
+) -> Iterator[tuple[ctypes.c_void_p, dict[str, ctypes.c_void_p], dict[str, ctypes.c_void_p]]]:
+    """The object, its maps and its programs; closed afterwards, what was loaded from it stays."""
     handle = ctypes.c_void_p(lib.bpf_object__open_mem(image, ctypes.c_size_t(len(image)), None))
     if not handle:
         raise LibbpfError(_reason(lib, ctypes.get_errno()))
     try:
-        maps, programs = _by_name(lib, handle, "map"), _by_name(lib, handle, "program")
-        making = given.keys() != maps.keys()
-        for name, value in given.items():
-            (lib.bpf_map__set_max_entries if making else lib.bpf_map__reuse_fd)(maps[name], ctypes.c_uint32(value))
-        for name, program in list(programs.items()):
-            if name in targets:
-                lib.bpf_program__set_attach_target(program, 0, targets[name].encode())
-            if not wanted(name) or (name.startswith(TRACEPOINT_PREFIX) and name not in targets):
-                lib.bpf_program__set_autoload(programs.pop(name), ctypes.c_bool(False))
-        if error := lib.bpf_object__load(handle):
-            raise LibbpfError(_reason(lib, -error))
-        return (
-            {name: _own(lib.bpf_map__fd(each)) for name, each in maps.items()} if making else {},
-            {name: _own(lib.bpf_program__fd(each)) for name, each in programs.items()},
-        )
+        yield handle, _by_name(lib, handle, "map"), _by_name(lib, handle, "program")
     finally:
         lib.bpf_object__close(handle)
+
+
+def _load(lib: ctypes.CDLL, handle: ctypes.c_void_p) -> None:
+    if error := lib.bpf_object__load(handle):
+        raise LibbpfError(_reason(lib, -error))
 
 
 @contextmanager

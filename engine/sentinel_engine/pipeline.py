@@ -284,9 +284,11 @@ class Pipeline:
     def _compare_gaps(self) -> None:
         gaps = self._accounts.gaps()
         if gaps and not self._problem and gaps.counted != gaps.seen:
-            self._warn(
+            self._record_action(
+                "notice",
+                "",
                 f"{gaps.counted} lost events were counted, but {gaps.seen} are missing in the sequence: "
-                "this should not happen, please report it"
+                "this should not happen, please report it",
             )
 
     def _tell(self, alert: Alert) -> None:
@@ -309,11 +311,6 @@ class Pipeline:
         if self._session:
             self._session.act(action, target, detail)
 
-    def _warn(self, notice: str) -> None:
-        self._note(notice)
-        if self._session:
-            self._session.act("notice", "", notice)
-
     def _note(self, notice: str) -> None:
         if not self._notices or self._notices[-1] != notice:
             self._notices.append(notice)
@@ -334,7 +331,7 @@ class Pipeline:
         for alert in self._book.changed():
             self._tell(alert)
         for notice in self._registry.notices():
-            self._warn(notice)
+            self._record_action("notice", "", notice)
         if said := self._demand.follow(self._registry.subscribed()):
             self._record_action("collection", "", said)
         self._snapshot = self._view()

@@ -31,7 +31,7 @@ from sentinel_engine.collector.scope import (
 from sentinel_engine.collector.source import BootProcess, CollectorError
 from sentinel_engine.collector.syscalls import CALLS, table
 from sentinel_engine.records import Batch, Clock, in_time_order
-from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KIND_BY_NUMBER, KIND_SLOTS
+from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KIND_SLOTS, KINDS
 from sentinel_engine.schema import Ring as RingId
 
 _CALL: Final = struct.Struct("<6H")
@@ -115,7 +115,9 @@ class LiveSource:
             source.set_mask(mask)
             began = source.now()
             # Whoever started since comes as an event: not lost, and not told of twice.
-            source.processes = [process for process in boot_processes(source.cgroup_files) if process.start_ns <= began]
+            source.processes = [
+                process for process in boot_processes(source._cgroup_files) if process.start_ns <= began
+            ]
         except ScopeError:
             source.close()
             raise
@@ -148,8 +150,8 @@ class LiveSource:
         self.scope = EVERYBODY
         self._links: list[int] = []
         self._enter: list[int] = []  # the link of the program at the beginning of each call, while it is attached
-        self.cgroup_files = CgroupFiles()
-        self.cgroups = Cgroups(self.cgroup_files)
+        self._cgroup_files = CgroupFiles()
+        self.cgroups = Cgroups(self._cgroup_files)
         self.processes: list[BootProcess] = []
 
     def attach(self) -> None:
@@ -306,9 +308,10 @@ class LiveSource:
 
     def _follow_mask(self) -> None:
         """Look at each call's beginning, which costs every call of the host, only for those who ask for it."""
-        if self._mask & KIND_BY_NAME["argument_race"].bit and not self._enter:
+        asked = bool(self._mask & KIND_BY_NAME["argument_race"].bit)
+        if asked and not self._enter:
             self._enter.append(attach(self._loaded.programs[_ENTER]))
-        elif self._enter and not self._mask & KIND_BY_NAME["argument_race"].bit:
+        elif self._enter and not asked:
             os.close(self._enter.pop())
 
     def _write_config(self) -> None:
@@ -332,6 +335,7 @@ class LiveSource:
             if self._closed:
                 return {}
             value = self._counters.lookup(0)
-        per_cpu = [numbers[column * KIND_SLOTS : (column + 1) * KIND_SLOTS] for numbers in _COUNTERS.iter_unpack(value)]
-        totals = enumerate(map(sum, zip(*per_cpu, strict=True)))
-        return {KIND_BY_NUMBER[kind].name: total for kind, total in totals if total and kind in KIND_BY_NUMBER}
+        numbers = memoryview(value).cast("Q")  # of one CPU after the other
+        step = _COUNTERS.size // numbers.itemsize
+        totals = {kind.name: sum(numbers[column * KIND_SLOTS + kind.number :: step]) for kind in KINDS}
+        return {name: total for name, total in totals.items() if total}

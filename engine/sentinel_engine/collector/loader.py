@@ -86,8 +86,9 @@ def fields() -> preflight.Check:
         btf = kernel_btf()
     except BtfError as error:
         return preflight.Check("fields", True, f"not known: {error}")
+    attached = tracepoints()
     missing = {what for what, group in _OPTIONAL_FIELDS.items() if not btf.has(group)}
-    missing |= {what for name, what in _OPTIONAL_TRACEPOINTS.items() if name not in tracepoints()}
+    missing |= {what for name, what in _OPTIONAL_TRACEPOINTS.items() if name not in attached}
     return preflight.Check("fields", True, f"absent: {', '.join(sorted(missing))}" if missing else "all")
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sentinel_engine.collector.preflight import Loader
+from sentinel_engine.collector.scope import cgroup_mount
 
 COMMAND = str(Path(sys.executable).with_name("sentinel-tui"))
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -32,6 +34,19 @@ def run() -> Run:
 def loader(request: pytest.FixtureRequest) -> Loader:
     """Both ways into the kernel, one after the other."""
     return Loader(request.param)
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """A folder for cgroups of the test's own."""
+    mount = cgroup_mount()
+    if mount is None:
+        pytest.skip("no cgroup v2 hierarchy here")
+    folder = mount / f"sentinel-test-{os.getpid()}"
+    folder.mkdir()
+    yield folder
+    for path, _, _ in os.walk(os.fsencode(folder), topdown=False):
+        Path(os.fsdecode(path)).rmdir()
 
 
 def in_mounts(*mounts: str) -> tuple[str, ...]:

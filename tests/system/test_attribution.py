@@ -18,7 +18,6 @@ from sentinel_engine.collector.cgroupfs import CgroupFiles
 from sentinel_engine.collector.live import LiveSource
 from sentinel_engine.collector.loader import Loading
 from sentinel_engine.collector.preflight import Loader
-from sentinel_engine.collector.scope import cgroup_mount
 from sentinel_engine.match.plain import parse
 from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.rules.registry import Registry
@@ -55,28 +54,10 @@ os.execvp(sys.argv[2], sys.argv[2:])
 
 
 @pytest.fixture
-def cgroup() -> Iterator[Path]:
-    """A folder for cgroups of the test's own."""
-    mount = cgroup_mount()
-    if mount is None:
-        pytest.skip("no cgroup v2 hierarchy here")
-    folder = mount / f"sentinel-test-{os.getpid()}"
-    folder.mkdir()
-    yield folder
-    for path, _, _ in os.walk(os.fsencode(folder), topdown=False):
-        Path(os.fsdecode(path)).rmdir()
-
-
-@pytest.fixture
 def marked(tmp_path: Path) -> Path:
     program = tmp_path / "marked1"
     shutil.copy("/bin/sleep", program)
     return program
-
-
-@pytest.fixture(params=[Loader.CORE, Loader.BCC])
-def loader(request: pytest.FixtureRequest) -> Loader:
-    return Loader(request.param)
 
 
 @pytest.fixture

@@ -34,13 +34,13 @@ MODULE = """(module (memory (export "memory") 1)
   (func (export "sentinel_abi_v1")) (func (export "sentinel_eval") (param i32 i32) (result i32) (i32.const 0)))"""
 
 
-@pytest.fixture(params=[Loader.CORE, Loader.BCC])
-def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pipeline]:
+@pytest.fixture
+def pipeline(loader: Loader, tmp_path: Path) -> Iterator[Pipeline]:
     folder = tmp_path / "rules" / "opened"
     folder.mkdir(parents=True)
     (folder / "rule.yaml").write_text(RULE)
     (folder / "opened.wat").write_text(MODULE)
-    loading = Loading(request.param)
+    loading = Loading(loader)
     registry = Registry([(tmp_path / "rules", False)], clock=loading.clock)
     registry.load()
     source = LiveSource.open(loading)

@@ -14,7 +14,7 @@ import pytest
 from sentinel_engine.collector.live import LiveSource
 from sentinel_engine.collector.loader import Loading
 from sentinel_engine.collector.preflight import Loader
-from sentinel_engine.collector.scope import Scope, cgroup_mount, parse_scope, parse_scope_line
+from sentinel_engine.collector.scope import Scope, parse_scope, parse_scope_line
 from sentinel_engine.records import Record
 
 pytestmark = pytest.mark.kernel
@@ -114,19 +114,9 @@ def test_a_tree_that_is_ignored(source: LiveSource, seen: Seen) -> None:
     assert exes(seen(act)) == {"three"}
 
 
-@pytest.fixture
-def cgroup() -> Iterator[Path]:
-    mount = cgroup_mount()
-    if mount is None:
-        pytest.skip("no cgroup v2 hierarchy here")
-    folder = mount / f"sentinel-test-{os.getpid()}"
-    (folder / "inner").mkdir(parents=True)
-    yield folder
-    (folder / "inner").rmdir()
-    folder.rmdir()
-
-
 def test_cgroups_and_those_below(source: LiveSource, seen: Seen, cgroup: Path) -> None:
+    (cgroup / "inner").mkdir()
+
     def inside(folder: Path, program: str) -> None:
         code = (
             "import os, sys; open(sys.argv[1] + '/cgroup.procs', 'w').write(str(os.getpid()));"

@@ -84,7 +84,8 @@ def submit(opcode, fd=-1, address=0, length=0, offset=0, flags=0):
     operations[place * 64 : place * 64 + 64] = packed.ljust(64, b"\\0")
     queue[array + place * 4 : array + place * 4 + 4] = struct.pack("<I", place)
     queue[tail : tail + 4] = struct.pack("<I", at + 1)
-    assert libc.syscall(426, ring, 1, 1, 1, None, 0) == 1
+    # Completions are never taken out, so this waits for all of them: an unlink is done by another thread.
+    assert libc.syscall(426, ring, 1, at + 1, 1, None, 0) == 1
 kept = []
 def text(value):
     kept.append(ctypes.create_string_buffer(value))

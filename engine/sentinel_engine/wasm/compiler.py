@@ -32,18 +32,21 @@ def host_configuration() -> wasmtime.Config:
     return config
 
 
-def configuration(*, multi_memory: bool) -> wasmtime.Config:
-    """The same for rules. They are checked without multi-memory; only the driver has two."""
+def configuration(*, trusted: bool) -> wasmtime.Config:
+    """The same for what runs beside rules, or for the rules: they are checked without what only our drivers need.
+
+    That is more than one memory, and memory that several stores share.
+    """
     config = host_configuration()
     config.epoch_interruption = True
     config.max_wasm_stack = _WASM_STACK
     for feature in (
-        "wasm_threads", "wasm_memory64", "wasm_tail_call", "wasm_relaxed_simd", "wasm_gc", "wasm_exceptions",
+        "wasm_memory64", "wasm_tail_call", "wasm_relaxed_simd", "wasm_gc", "wasm_exceptions",
         "wasm_function_references", "wasm_component_model", "wasm_stack_switching", "wasm_custom_page_sizes",
         "wasm_wide_arithmetic",
     ):  # fmt: skip
         setattr(config, feature, False)
-    config.wasm_multi_memory = multi_memory
+    config.wasm_multi_memory = config.wasm_threads = config.shared_memory = trusted
     return config
 
 
@@ -65,7 +68,7 @@ def compile_apart(code: bytes) -> bytes:
 def _main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    engine = wasmtime.Engine(configuration(multi_memory=True))
+    engine = wasmtime.Engine(configuration(trusted=True))
     # Only now: the settings look at this limit, and must be those of the parent.
     resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
     sys.stdout.buffer.write(wasmtime.Module(engine, sys.stdin.buffer.read()).serialize())

@@ -1,10 +1,11 @@
 ;; Calls a rule once per record, Wasm to Wasm. Instantiated after the rule, in the rule's store.
-;; Arena: u32 cursor (index in the chunk) 0, u32 byte offset of the cursor's record 4, u32 listed matches 8,
-;; u32 matches 12, u32 rule errors 16, u32 bytes of log 24, u32 dropped log lines 28, u64 total ns 32, u64 longest
-;; sampled ns 40, u64 clock scratch 48; histogram of sampled ns (u32 x 1024) at 1024; listed matches (u32 index,
-;; i32 score) at 8192; log lines (u32 index, u32 length, bytes) at 16384; the chunk of records at 65536.
+;; The records are in one memory that all drivers share and no rule sees. The arena, one per rule: u32 cursor (of the
+;; run's records) 0, u32 listed matches 4, u32 matches 8, u32 rule errors 12, u32 bytes of log 16, u32 dropped log
+;; lines 20, u64 total ns 24, u64 longest sampled ns 32, u64 clock scratch 40; histogram of sampled ns (u32 x 1024) at
+;; 1024; listed matches (u32 place in the run, i32 score) at 8192; log lines (u32 place, u32 length, bytes) at 16384.
 (module
-  (import "shim" "arena" (memory $a 6 6))
+  (import "shim" "arena" (memory $a 1 1))
+  (import "sandbox" "records" (memory $b 1 4096 shared))
   (import "rule" "memory" (memory $r 0))
   (import "rule" "eval" (func $eval (param i32 i32) (result i32)))
   (import "shim" "hook" (table $hook 2 2 funcref))
@@ -34,45 +35,44 @@
       (br_if $try (i32.lt_u (local.get $n) (i32.const 16)))))
 
   (func $clock (result i64)
-    (drop (call $clock_time_get (i32.const 1) (i64.const 1) (i32.const 48)))
-    (i64.load $a (i32.const 48)))
+    (drop (call $clock_time_get (i32.const 1) (i64.const 1) (i32.const 40)))
+    (i64.load $a (i32.const 40)))
 
-  ;; Evaluates the records of the chunk, which is $end bytes long. Returns 0 when there is nothing to tell but the
-  ;; cursor and the time: no match, no error, no log line.
-  (func (export "run") (param $end i32) (result i32)
-    (local $at i32) (local $index i32) (local $sample i32) (local $rest i32) (local $from i32) (local $to i32)
+  ;; Evaluates $count records; their offsets from $base are the u32s at $offsets. Returns 0 when there is nothing to
+  ;; tell but the cursor and the time: no match, no error, no log line.
+  (func (export "run") (param $base i32) (param $offsets i32) (param $count i32) (result i32)
+    (local $index i32) (local $sample i32) (local $rest i32) (local $from i32) (local $to i32)
     (local $left i32) (local $bits i64) (local $seen v128) (local $one v128) (local $two v128) (local $three v128)
-    (local $record i32) (local $len i32) (local $n i32) (local $result i32) (local $start i64) (local $began i64)
+    (local $record i32) (local $n i32) (local $result i32) (local $start i64) (local $began i64)
+    (i64.store $a (i32.const 0) (i64.const 0))
     (i64.store $a offset=8 (i32.const 0) (i64.const 0))
     (i64.store $a offset=16 (i32.const 0) (i64.const 0))
     (i64.store $a offset=24 (i32.const 0) (i64.const 0))
-    (i64.store $a offset=32 (i32.const 0) (i64.const 0))
     (local.set $began (call $clock))
     (local.set $sample (global.get $sample))
     ;; Two looks at the clock cost 200 ns: one call in 64 until there are a thousand samples, then one in 256.
     (local.set $rest (select (i32.const 63) (i32.const 255) (i32.lt_u (local.get $sample) (i32.const 65536))))
     (block $done
       (loop $next
-        ;; Kept in locals, since a load right after the store would cost more than the call; stored for the host.
-        (i64.store $a (i32.const 0) (i64.or
-          (i64.extend_i32_u (local.get $index)) (i64.shl (i64.extend_i32_u (local.get $at)) (i64.const 32))))
-        (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
-        (local.set $record (i32.add (local.get $at) (i32.const 65536)))
-        (local.set $len (i32.load $a (local.get $record)))
-        (global.set $now (i64.add (i64.load $a offset=8 (local.get $record)) (global.get $offset)))
+        ;; Kept in a local, since a load right after the store would cost more than the call; stored for the host.
+        (i32.store $a (i32.const 0) (local.get $index))
+        (br_if $done (i32.ge_u (local.get $index) (local.get $count)))
+        (local.set $record (i32.add (local.get $base)
+          (i32.load $b (i32.add (local.get $offsets) (i32.shl (local.get $index) (i32.const 2))))))
+        (global.set $now (i64.add (i64.load $b offset=8 (local.get $record)) (global.get $offset)))
         (if (global.get $path_only)
           (then
-            ;; The first string, 48 bytes a turn; what lies behind it is still in the record or the arena. Invalid
+            ;; The first string, 48 bytes a turn; what lies behind it is still in that memory. Invalid
             ;; UTF-8 is replaced, since ABI 0 modules may take it for granted. In line, for a call costs as much; the
             ;; first turn is outside the loop, whose head looks at the deadline.
-            (local.set $n (i32.load16_u $a offset=136 (local.get $record)))
+            (local.set $n (i32.load16_u $b offset=136 (local.get $record)))
             (local.set $from (i32.add (local.get $record) (i32.const 144)))
             (local.set $to (global.get $input))
             (local.set $left (local.get $n))
             (local.set $seen (v128.const i64x2 0 0))
-            (local.set $one (v128.load $a (local.get $from)))
-            (local.set $two (v128.load $a offset=16 (local.get $from)))
-            (local.set $three (v128.load $a offset=32 (local.get $from)))
+            (local.set $one (v128.load $b (local.get $from)))
+            (local.set $two (v128.load $b offset=16 (local.get $from)))
+            (local.set $three (v128.load $b offset=32 (local.get $from)))
             (v128.store $r (local.get $to) (local.get $one))
             (v128.store $r offset=16 (local.get $to) (local.get $two))
             (v128.store $r offset=32 (local.get $to) (local.get $three))
@@ -83,9 +83,9 @@
                 (local.set $left (i32.sub (local.get $left) (i32.const 48)))
                 (local.set $from (i32.add (local.get $from) (i32.const 48)))
                 (local.set $to (i32.add (local.get $to) (i32.const 48)))
-                (local.set $one (v128.load $a (local.get $from)))
-                (local.set $two (v128.load $a offset=16 (local.get $from)))
-                (local.set $three (v128.load $a offset=32 (local.get $from)))
+                (local.set $one (v128.load $b (local.get $from)))
+                (local.set $two (v128.load $b offset=16 (local.get $from)))
+                (local.set $three (v128.load $b offset=32 (local.get $from)))
                 (v128.store $r (local.get $to) (local.get $one))
                 (v128.store $r offset=16 (local.get $to) (local.get $two))
                 (v128.store $r offset=32 (local.get $to) (local.get $three))
@@ -102,8 +102,8 @@
               (then (local.set $n (call $lossy
                 (i32.add (local.get $record) (i32.const 144)) (local.get $n))))))
           (else
-            (memory.copy $r $a (global.get $input) (local.get $record) (local.get $len))
-            (local.set $n (local.get $len))))
+            (local.set $n (i32.load $b (local.get $record)))
+            (memory.copy $r $b (global.get $input) (local.get $record) (local.get $n))))
         (if (i32.and (local.get $sample) (local.get $rest))
           (then (local.set $result (call $eval (global.get $input) (local.get $n))))
           (else
@@ -113,34 +113,33 @@
         (local.set $sample (i32.add (local.get $sample) (i32.const 1)))
         (if (local.get $result) (then (call $verdict (local.get $result))))
         (local.set $index (i32.add (local.get $index) (i32.const 1)))
-        (local.set $at (i32.add (local.get $at) (local.get $len)))
         (br $next)))
     (global.set $sample (local.get $sample))
-    (i64.store $a offset=32 (i32.const 0)
+    (i64.store $a offset=24 (i32.const 0)
       (i64.sub (i64.sub (call $clock) (local.get $began)) (global.get $overhead)))
+    ;; A match or an error, or a log line kept or dropped. The cursor shares its word with the listed matches.
     (i64.ne (i64.const 0) (i64.or
-      (i64.load $a offset=8 (i32.const 0))
-      (i64.or (i64.load $a offset=16 (i32.const 0)) (i64.load $a offset=24 (i32.const 0))))))
+      (i64.load $a offset=8 (i32.const 0)) (i64.load $a offset=16 (i32.const 0)))))
 
   (func $verdict (param $result i32)
     (local $listed i32)
     (if (i32.or (i32.lt_s (local.get $result) (i32.const 0)) (i32.gt_s (local.get $result) (global.get $highest)))
       (then
-        (i32.store $a offset=16 (i32.const 0) (i32.add (i32.load $a offset=16 (i32.const 0)) (i32.const 1)))
+        (i32.store $a offset=12 (i32.const 0) (i32.add (i32.load $a offset=12 (i32.const 0)) (i32.const 1)))
         (return)))
-    (i32.store $a offset=12 (i32.const 0) (i32.add (i32.load $a offset=12 (i32.const 0)) (i32.const 1)))
-    (local.set $listed (i32.load $a offset=8 (i32.const 0)))
+    (i32.store $a offset=8 (i32.const 0) (i32.add (i32.load $a offset=8 (i32.const 0)) (i32.const 1)))
+    (local.set $listed (i32.load $a offset=4 (i32.const 0)))
     (if (i32.ge_u (local.get $listed) (i32.const 256)) (then (return)))
     (i32.store $a offset=8192 (i32.shl (local.get $listed) (i32.const 3)) (i32.load $a (i32.const 0)))
     (i32.store $a offset=8196 (i32.shl (local.get $listed) (i32.const 3)) (local.get $result))
-    (i32.store $a offset=8 (i32.const 0) (i32.add (local.get $listed) (i32.const 1))))
+    (i32.store $a offset=4 (i32.const 0) (i32.add (local.get $listed) (i32.const 1))))
 
   ;; Log-linear: 16 steps in each power of two, so a percentile is at most 6 % off.
   (func $sampled (param $ns i64)
     (local $exponent i64) (local $slot i32)
     (if (i64.lt_s (local.get $ns) (i64.const 0)) (then (local.set $ns (i64.const 0))))
-    (if (i64.gt_u (local.get $ns) (i64.load $a offset=40 (i32.const 0)))
-      (then (i64.store $a offset=40 (i32.const 0) (local.get $ns))))
+    (if (i64.gt_u (local.get $ns) (i64.load $a offset=32 (i32.const 0)))
+      (then (i64.store $a offset=32 (i32.const 0) (local.get $ns))))
     (if (i64.lt_u (local.get $ns) (i64.const 16))
       (then (local.set $slot (i32.wrap_i64 (local.get $ns))))
       (else
@@ -152,20 +151,20 @@
     (local.set $slot (i32.shl (local.get $slot) (i32.const 2)))
     (i32.store $a offset=1024 (local.get $slot) (i32.add (i32.load $a offset=1024 (local.get $slot)) (i32.const 1))))
 
-  ;; host.log_message: at most 512 bytes a line, 16 KiB a chunk; what is beyond is counted.
+  ;; host.log_message: at most 512 bytes a line, 16 KiB a run; what is beyond is counted.
   (func $log (param $ptr i32) (param $len i32)
     (local $used i32) (local $at i32)
     (if (i32.gt_u (local.get $len) (i32.const 512)) (then (local.set $len (i32.const 512))))
-    (local.set $used (i32.load $a offset=24 (i32.const 0)))
+    (local.set $used (i32.load $a offset=16 (i32.const 0)))
     (if (i32.gt_u (i32.add (local.get $used) (i32.add (local.get $len) (i32.const 8))) (i32.const 16384))
       (then
-        (i32.store $a offset=28 (i32.const 0) (i32.add (i32.load $a offset=28 (i32.const 0)) (i32.const 1)))
+        (i32.store $a offset=20 (i32.const 0) (i32.add (i32.load $a offset=20 (i32.const 0)) (i32.const 1)))
         (return)))
     (local.set $at (i32.add (local.get $used) (i32.const 16384)))
     (memory.copy $a $r (i32.add (local.get $at) (i32.const 8)) (local.get $ptr) (local.get $len))
     (i32.store $a (local.get $at) (i32.load $a (i32.const 0)))
     (i32.store $a offset=4 (local.get $at) (local.get $len))
-    (i32.store $a offset=24 (i32.const 0) (i32.add (local.get $used) (i32.add (local.get $len) (i32.const 8)))))
+    (i32.store $a offset=16 (i32.const 0) (i32.add (local.get $used) (i32.add (local.get $len) (i32.const 8)))))
 
   ;; WASI's environ_sizes_get, which a Rust module built for WASI calls and cannot do without: no variables.
   (func $no_environment (param $count i32) (param $bytes i32) (result i32)
@@ -183,7 +182,7 @@
           (call $sequence (i32.add (local.get $from) (local.get $i)) (i32.sub (local.get $n) (local.get $i))))
         (if (local.get $size)
           (then
-            (memory.copy $r $a (local.get $to) (i32.add (local.get $from) (local.get $i)) (local.get $size))
+            (memory.copy $r $b (local.get $to) (i32.add (local.get $from) (local.get $i)) (local.get $size))
             (local.set $to (i32.add (local.get $to) (local.get $size)))
             (local.set $i (i32.add (local.get $i) (local.get $size))))
           (else ;; U+FFFD
@@ -197,7 +196,7 @@
   ;; Length of the well-formed UTF-8 sequence (Unicode table 3-7) at $p with $room bytes; 0 when there is none.
   (func $sequence (param $p i32) (param $room i32) (result i32)
     (local $lead i32) (local $size i32) (local $low i32) (local $high i32) (local $i i32) (local $byte i32)
-    (local.set $lead (i32.load8_u $a (local.get $p)))
+    (local.set $lead (i32.load8_u $b (local.get $p)))
     (if (i32.lt_u (local.get $lead) (i32.const 0x80)) (then (return (i32.const 1))))
     (if (i32.or (i32.lt_u (local.get $lead) (i32.const 0xc2)) (i32.gt_u (local.get $lead) (i32.const 0xf4)))
       (then (return (i32.const 0))))
@@ -212,7 +211,7 @@
     (if (i32.eq (local.get $lead) (i32.const 0xf4)) (then (local.set $high (i32.const 0x8f))))
     (local.set $i (i32.const 1))
     (loop $next
-      (local.set $byte (i32.load8_u $a (i32.add (local.get $p) (local.get $i))))
+      (local.set $byte (i32.load8_u $b (i32.add (local.get $p) (local.get $i))))
       (if (i32.or (i32.lt_u (local.get $byte) (local.get $low)) (i32.gt_u (local.get $byte) (local.get $high)))
         (then (return (i32.const 0))))
       (local.set $low (i32.const 0x80))

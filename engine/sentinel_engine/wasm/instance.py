@@ -18,14 +18,15 @@ from sentinel_engine.wasm.calls import FastCall
 from sentinel_engine.wasm.histogram import BUCKETS
 from sentinel_engine.wasm.linking import Abi, abi_of, imports_of
 from sentinel_engine.wasm.sandbox import TICK_SECONDS, Sandbox, one_line
+from sentinel_engine.wasm.selection import RECORDS_AT, Selection
 
 _PAGE: Final = 65536
-_ARENA_BYTES: Final = 6 * _PAGE
-_STATE: Final = struct.Struct("<5I4xIIQQ")
+_ARENA_BYTES: Final = _PAGE
+_STATE: Final = struct.Struct("<6IQ")
 _MATCH: Final = struct.Struct("<Ii")
-_TOTAL_NS_AT, _LONGEST_NS_AT = 32, 40
-_HISTOGRAM_AT, _MATCHES_AT, _LOGS_AT, _CHUNK_AT = 1024, 8192, 16384, 65536
-CHUNK_BYTES: Final = 4 * _PAGE
+_TOTAL_NS_AT, _LONGEST_NS_AT = 24, 32
+_HISTOGRAM_AT, _MATCHES_AT, _LOGS_AT = 1024, 8192, 16384
+_RUN: Final = 1024  # records of one call of the driver, which lists a bounded number of matches and log lines
 _INSTANCES, _MEMORIES, _TABLES, _TABLE_ELEMENTS = 64, 4, 8, 10_000
 
 _Callback = ctypes.CFUNCTYPE(
@@ -44,10 +45,9 @@ class DeadlineError(Exception):
 
 
 class Outcome(NamedTuple):
-    """What one call of the driver did. ``listed``: (index in the chunk, score); ``logs``: (index, line)."""
+    """What one call of the driver did. ``listed``: (place in the run, score); ``logs``: (place, line)."""
 
     evaluated: int
-    at_byte: int
     matches: int
     listed: list[tuple[int, int]]
     errors: int
@@ -99,7 +99,6 @@ class Instance:
         arena = shim["arena"]
         assert isinstance(arena, wasmtime.Memory)
         self._arena = ctypes.addressof(arena.data_ptr(store).contents)
-        self._chunk = self._arena + _CHUNK_AT
         self._head = memoryview((ctypes.c_char * _STATE.size).from_address(self._arena)).cast("B")
         self._limit(spec.limits.memory_bytes)
         linked = imports_of(module, spec, store, shim)
@@ -129,6 +128,7 @@ class Instance:
         wanted: dict[tuple[str, str | None], Any] = {
             ("rule", "memory"): rule["memory"],
             ("rule", "eval"): rule[self.abi.function],
+            ("sandbox", "records"): sandbox.records,
             **{("shim", name): shim[name] for name in ("arena", "hook", "now")},
         }
         clock = sandbox.linker.get(self._store, "wasi_snapshot_preview1", "clock_time_get")
@@ -202,19 +202,14 @@ class Instance:
 
     # The batch.
 
-    def load(self, address: int, size: int) -> None:
-        """Take up to CHUNK_BYTES of records from this host address; the cursor goes to the first."""
-        ctypes.memmove(self._chunk, address, size)
-        self._size = size
-
-    def run(self) -> bool:
-        """Evaluate what is loaded; whether the outcome holds more than ``plain`` does.
+    def run(self, selection: Selection, first: int) -> bool:
+        """Evaluate up to 1,024 of the records from this one on; whether the outcome holds more than ``plain`` does.
 
         Raises wasmtime.Trap, wasmtime.WasmtimeError or DeadlineError at the cursor.
         """
         self._runs += 1
         try:
-            return self._run(self._size) != 0
+            return self._run(RECORDS_AT, selection.at + 4 * first, min(selection.size - first, _RUN)) != 0
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
             if self._expired:
                 raise DeadlineError from error
@@ -226,10 +221,10 @@ class Instance:
 
     def outcome(self) -> Outcome:
         """What the run did, up to its end or to the event at which it failed."""
-        cursor, at_byte, listed, matches, errors, log_bytes, dropped, total_ns, _ = _STATE.unpack(self._head)
+        cursor, listed, matches, errors, log_bytes, dropped, total_ns = _STATE.unpack(self._head)
         pairs = _MATCH.iter_unpack(ctypes.string_at(self._arena + _MATCHES_AT, 8 * listed)) if listed else ()
         logs = self._logs(log_bytes) if log_bytes else []
-        return Outcome(cursor, at_byte, matches, [(i, s) for i, s in pairs], errors, logs, dropped, total_ns)
+        return Outcome(cursor, matches, [(i, s) for i, s in pairs], errors, logs, dropped, total_ns)
 
     def _logs(self, size: int) -> list[tuple[int, bytes]]:
         raw = ctypes.string_at(self._arena + _LOGS_AT, size)
@@ -239,10 +234,6 @@ class Instance:
             found.append((index, raw[at + 8 : at + 8 + length]))
             at += 8 + length
         return found
-
-    def record_length(self, at_byte: int) -> int:
-        """Length in bytes of the loaded record that starts at this byte of the chunk."""
-        return ctypes.c_uint32.from_address(self._chunk + at_byte).value
 
     # Figures.
 

@@ -11,7 +11,7 @@ from sentinel_engine.records import Clock
 from sentinel_engine.rules.manifest import RuleError, RuleSpec
 from sentinel_engine.snapshot import Latency, Memory
 from sentinel_engine.wasm.histogram import BUCKETS, percentile
-from sentinel_engine.wasm.instance import CHUNK_BYTES, DeadlineError, Instance, Outcome
+from sentinel_engine.wasm.instance import DeadlineError, Instance, Outcome
 from sentinel_engine.wasm.sandbox import Sandbox, one_line
 from sentinel_engine.wasm.selection import Selection
 
@@ -84,34 +84,32 @@ class LoadedRule:
         """
         matches: list[Match] = []
         failures: list[Failure] = []
-        for chunk in selection.chunks(CHUNK_BYTES):
-            first, start, end = chunk
-            while start < end:
-                if len(failures) >= patience or (self._instance is None and not self._rebuild(failures)):
-                    return matches, failures
-                assert self._instance is not None
-                self._instance.load(selection.address + start, end - start)
-                told, failure = self._call()
-                if not told:
-                    self._count_calls(*self._instance.plain())
-                    break
-                outcome = self._instance.outcome()
-                self._count(outcome)
-                if outcome.listed:
-                    matches += _matches(outcome, selection, first)
-                if failure is None:
-                    break
-                failures.append(Failure(selection.place(first + outcome.evaluated), *failure))
-                start += outcome.at_byte + self._instance.record_length(outcome.at_byte)
-                first += outcome.evaluated + 1
+        first = 0
+        while first < selection.size:
+            if len(failures) >= patience or (self._instance is None and not self._rebuild(failures)):
+                break
+            assert self._instance is not None
+            told, failure = self._call(self._instance, selection, first)
+            if not told:
+                evaluated, total_ns = self._instance.plain()
+                self._count_calls(evaluated, total_ns)
+                first += evaluated
+                continue
+            outcome = self._instance.outcome()
+            self._count(outcome)
+            if outcome.listed:
+                matches += _matches(outcome, selection, first)
+            first += outcome.evaluated
+            if failure is not None:
+                failures.append(Failure(selection.place(first), *failure))
+                first += 1
                 self._discard()
         return matches, failures
 
-    def _call(self) -> tuple[bool, tuple[str, bool] | None]:
+    def _call(self, instance: Instance, selection: Selection, first: int) -> tuple[bool, tuple[str, bool] | None]:
         """Whether there is an outcome to look at, and how the call failed, if it did."""
-        assert self._instance is not None
         try:
-            return self._instance.run(), None
+            return instance.run(selection, first), None
         except DeadlineError:
             self.figures.timeouts += 1
             return True, (f"no answer within {self.spec.limits.deadline_ms} ms", True)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from sentinel_engine.describe import rfc3339
+from sentinel_engine.describe import message_of, rfc3339
 from sentinel_engine.processes import ProcessTable
 from sentinel_engine.records import Clock, Record
 from sentinel_engine.rules.registry import Verdict
 from sentinel_engine.schema import RecordFlag
 from sentinel_engine.snapshot import Alert, RuleRef
-from sentinel_engine.text import inert
 
 _SECOND: Final = 1_000_000_000
 # The same rule, process and object within this time is one alert with a count.
@@ -27,8 +25,6 @@ _LOSS_MEMORY_NS: Final = 60 * _SECOND
 _KEPT_ALERTS: Final = 2000
 _OPEN_FOLDS: Final = 4096
 _BURST, _PER_SECOND = 200.0, 20.0
-_MESSAGE_LIMIT: Final = 512
-_FIELD: Final = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(slots=True)
@@ -173,13 +169,3 @@ class AlertBook:
 def _event_id(record: Record) -> str:
     """Unique in a session and the same in each replay; a process that was there before has no sequence number."""
     return f"p{record.tgid}" if RecordFlag.SNAPSHOT in record.flags else str(record.seq)
-
-
-def message_of(template: str, event: dict[str, Any]) -> str:
-    """The template with each ``{field}`` of the event filled in, inert and at most 512 characters."""
-
-    def fill(found: re.Match[str]) -> str:
-        value = event.get(found[1], found[0])
-        return " ".join(value) if isinstance(value, list) else str(value)
-
-    return inert(_FIELD.sub(fill, template), _MESSAGE_LIMIT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import shlex
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from sentinel_engine import constants
 from sentinel_engine.cgroups import NO_WORKLOAD, Workload
 from sentinel_engine.records import UNSET_ID, Clock, Record
 from sentinel_engine.schema import CALL_NAMES, EXE_DELETED, EXE_MEMFD, KIND_BY_NUMBER, RecordFlag
-from sentinel_engine.text import lossless, twin
+from sentinel_engine.text import inert, lossless, twin
 
 if TYPE_CHECKING:
     from sentinel_engine.processes import Image
@@ -244,3 +245,17 @@ _DETAILS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "cgroup_mkdir": lambda e: e["path"],
     "suppressed": lambda e: f"{e['count']} {e['suppressed_kind']} events over the limit",
 }
+
+
+_FIELD: Final = re.compile(r"\{(\w+)\}")
+_MESSAGE_LIMIT: Final = 512
+
+
+def message_of(template: str, event: dict[str, Any]) -> str:
+    """The template with each ``{field}`` of the event filled in, inert and at most 512 characters."""
+
+    def fill(found: re.Match[str]) -> str:
+        value = event.get(found[1], found[0])
+        return " ".join(value) if isinstance(value, list) else str(value)
+
+    return inert(_FIELD.sub(fill, template), _MESSAGE_LIMIT)

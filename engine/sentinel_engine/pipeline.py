@@ -30,10 +30,11 @@ from sentinel_engine.memory import trim
 from sentinel_engine.processes import TABLE_KINDS, ProcessTable
 from sentinel_engine.recording import RecordingWriter, Trailer
 from sentinel_engine.records import Batch, Record
-from sentinel_engine.rules.registry import Registry
+from sentinel_engine.rules.control import RuleControl
+from sentinel_engine.rules.registry import Change, Registry
 from sentinel_engine.schema import ALL_KINDS
-from sentinel_engine.session import Session, export_session
-from sentinel_engine.snapshot import Alert, RuleView, Snapshot, SourceView, Summary
+from sentinel_engine.session import Session, export_session, now, operator
+from sentinel_engine.snapshot import Action, Alert, RuleView, Snapshot, SourceView, Summary
 
 _QUEUE_BATCHES: Final = 32
 _PUBLISH_SECONDS: Final = 0.2
@@ -85,6 +86,7 @@ class Pipeline:
         self._history = History(0 if listener else DEFAULT_BYTES)
         self._inbox: queue.Queue[Batch] = queue.Queue(_QUEUE_BATCHES)
         self._commands: deque[tuple[Callable[[], str], Future[str]]] = deque()
+        self.rules = RuleControl(registry, self)
         self._accounts = Accounts(source, self._history, session)
         self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
         self._problem = ""
@@ -104,10 +106,10 @@ class Pipeline:
         self._demand.follow(self._registry.subscribed())
         self._checkpoint()
         trim()  # what loading and compiling the rules has left
-        previous = threading.stack_size(_STACK_BYTES)
+        threading.stack_size(_STACK_BYTES)
         for thread in self._threads:
             thread.start()
-        threading.stack_size(previous)
+        self.rules.watch()
 
     def snapshot(self) -> Snapshot:
         """The newest view; at most 0.2 s old."""
@@ -131,24 +133,11 @@ class Pipeline:
 
     def set_scope(self, scope: Scope) -> Future[str]:
         """Report only whom this scope lets through; the result is one sentence."""
-        return self._submit(lambda: self._act("scope", str(scope), lambda: self._set_scope(scope)))
-
-    def set_enabled(self, rule_id: str, enabled: bool) -> Future[str]:
-        """Switch a rule on or off between two batches; the result is one sentence."""
-        name, change = ("enable", self._registry.enable) if enabled else ("disable", self._registry.disable)
-        return self._submit(lambda: self._act(name, rule_id, lambda: change(rule_id)))
-
-    def reload(self, rule_id: str) -> Future[str]:
-        """Load a rule's file again; the running one stays when the new one is refused."""
-        return self._submit(lambda: self._act("reload", rule_id, lambda: self._reload(rule_id)))
-
-    def reload_all(self) -> Future[str]:
-        """Load every rule again, and take in new ones."""
-        return self._submit(lambda: self._act("reload-all", "", self._registry.reload_all))
+        return self.at_rest(lambda: self._act("scope", str(scope), lambda: self._set_scope(scope)))
 
     def export(self, path: Path | None = None) -> Future[str]:
         """Write the session so far as one JSON document; without a path into the session's folder."""
-        return self._submit(lambda: self._export(path))
+        return self.at_rest(lambda: self._export(path))
 
     def finished(self) -> bool:
         """Whether a source that ends has ended and everything from it was handled, or it broke."""
@@ -158,6 +147,7 @@ class Pipeline:
         """Stop collecting, handle what came until now, write and return the summary; again: the same one."""
         if self._closed is not None:
             return self._closed
+        self.rules.close()
         self._stopping.set()
         for thread in self._threads:
             if thread.ident is not None:
@@ -173,7 +163,8 @@ class Pipeline:
         self._source.close()
         return self._closed
 
-    def _submit(self, command: Callable[[], str]) -> Future[str]:
+    def at_rest(self, command: Callable[[], str]) -> Future[str]:
+        """Call this in the engine thread, between two batches."""
         future: Future[str] = Future()
         self._commands.append((command, future))
         return future
@@ -198,7 +189,8 @@ class Pipeline:
 
     def _engine(self) -> None:
         publish_at = checkpoint_at = time.monotonic()
-        self._introduce()
+        if batch := self._processes.snapshot():  # what was there before us may be what the rules are looking for
+            self._judge(batch)
         while True:
             self._run_commands()
             try:
@@ -217,17 +209,10 @@ class Pipeline:
                 trim()  # what a storm has left
                 checkpoint_at = now
 
-    def _introduce(self) -> None:
-        """Let the rules look at what was there before us: it may be what we are looking for."""
-        if batch := self._processes.snapshot():
-            self._judge(batch)
-
-    def _reload(self, rule_id: str) -> str:
-        said = self._registry.reload(rule_id)
-        # A new generation knows nothing; it has been told of these processes before, so no alert comes of it.
+    def introduce(self, rule_id: str) -> None:
+        """Show a new generation the processes that are there; the one before has told of them, so no alert comes."""
         if batch := self._processes.snapshot():
             self._registry.run(batch, rule_id)
-        return said
 
     def _set_scope(self, scope: Scope) -> str:
         self._source.set_scope(scope)
@@ -310,6 +295,15 @@ class Pipeline:
         self._note(detail)
         if self._session:
             self._session.act(action, target, detail)
+
+    def record_change(self, change: Change, by: str) -> None:
+        """Write a change of a rule to the session, and tell the front end. ``by``: empty for the operator."""
+        self._note(change.said)
+        if self._session:
+            who = by or operator()
+            self._session.write(
+                Action(now(), change.action, change.target, change.said, who, change.before, change.after)
+            )
 
     def _note(self, notice: str) -> None:
         if not self._notices or self._notices[-1] != notice:

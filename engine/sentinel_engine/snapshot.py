@@ -87,12 +87,16 @@ class Alert(msgspec.Struct, frozen=True, tag="alert", tag_field="type"):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Per-call latency in nanoseconds, from 1 call in 64 (after 65,536 calls 1 in 256); the mean is over all calls."""
+    """Per-call latency in nanoseconds, from 1 call in 64 (after 65,536 calls 1 in 256); the mean is over all calls.
+
+    ``histogram``: (at most so many nanoseconds, sampled calls) of each step that has any; 16 steps to a power of two.
+    """
 
     p50: int = 0
     p99: int = 0
     max: int = 0
     mean: float = 0.0
+    histogram: tuple[tuple[int, int], ...] = ()
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -101,6 +105,31 @@ class Memory(msgspec.Struct, frozen=True):
     current: int = 0
     peak: int = 0
     limit: int = 0
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One event that only one of two generations matched: ``live`` or ``shadow``."""
+
+    time: str
+    only: str
+    message: str
+
+
+class ShadowView(msgspec.Struct, frozen=True):
+    """A candidate that looks at the same events as its rule, without a voice: how their verdicts differ.
+
+    ``reason``: why it does not run any more. ``differences``: the newest, oldest first.
+    """
+
+    sha256: str
+    version: str
+    calls: int
+    both: int
+    only_live: int
+    only_shadow: int
+    latency_ns: Latency
+    reason: str = ""
+    differences: tuple[Difference, ...] = ()
 
 
 class RuleView(msgspec.Struct, frozen=True):
@@ -127,8 +156,12 @@ class RuleView(msgspec.Struct, frozen=True):
     latency_ns: Latency = Latency()
     memory_bytes: Memory = Memory()
     instantiate_ns: int = 0
+    compile_ns: int = 0  # near 0 when it was compiled before
     sha256: str = ""
     generation: int = 0
+    previous_sha256: str = ""  # of the generation that a roll-back brings back
+    traps_by_kind: dict[str, int] = {}
+    shadow: ShadowView | None = None
     retry_seconds: float = 0.0  # until a quarantined rule is tried again
 
 
@@ -172,13 +205,15 @@ class Summary(msgspec.Struct, frozen=True, tag="summary", tag_field="type"):
 
 
 class Action(msgspec.Struct, frozen=True, tag="action", tag_field="type"):
-    """Something the operator did."""
+    """Something the operator did, or that happened by itself: ``operator`` says who."""
 
     time: str
     action: str
     target: str = ""
     detail: str = ""
     operator: str = ""
+    before: str = ""  # a rule's SHA-256 before this, when it changed its module
+    after: str = ""
 
 
 class SourceView(msgspec.Struct, frozen=True):

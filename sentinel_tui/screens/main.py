@@ -174,16 +174,16 @@ class MainScreen(Screen[None]):
     def action_toggle_rule(self) -> None:
         """Switch the selected rule off, or on when it is not running."""
         if rule := self.rules.rule:
-            self._await(self._pipeline.set_enabled(rule.id, rule.state is not RuleState.ENABLED))
+            self._await(self._pipeline.rules.set_enabled(rule.id, rule.state is not RuleState.ENABLED))
 
     def action_reload_rule(self) -> None:
         """Load the selected rule's file again."""
         if rule := self.rules.rule:
-            self._await(self._pipeline.reload(rule.id))
+            self._await(self._pipeline.rules.reload(rule.id))
 
     def action_reload_all(self) -> None:
         """Load every rule again."""
-        self._await(self._pipeline.reload_all())
+        self._await(self._pipeline.rules.reload_all())
 
     def action_export(self) -> None:
         """Write the session as one JSON document."""

@@ -8,9 +8,8 @@ from typing import Any
 
 import msgspec
 
-from sentinel_engine.alerts import message_of
 from sentinel_engine.collector.scope import Scope
-from sentinel_engine.describe import detail, event_dict
+from sentinel_engine.describe import detail, event_dict, message_of
 from sentinel_engine.history import History
 from sentinel_engine.match.plain import Filter
 from sentinel_engine.records import Clock, Record, batch_of, decode, encode

@@ -15,7 +15,7 @@ from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.recording import Header, RecordingError, RecordingWriter, Trailer
 from sentinel_engine.records import Batch, batch_of, encode
-from sentinel_engine.rules.manifest import RuleError
+from sentinel_engine.rules.control import ChangeError
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.schema import KIND_BY_NAME
 from sentinel_engine.session import Session, host_facts
@@ -109,29 +109,29 @@ def test_the_same_recording_gives_the_same_alerts(run: Callable[..., Pipeline]) 
 def test_switching_off_and_on_and_reloading_while_it_runs(run: Callable[..., Pipeline], rules: Path) -> None:
     pipeline = run(speed=20.0)
     _until(pipeline, lambda s: bool(s.alerts))
-    assert pipeline.set_enabled("eleven", False).result(5) == "eleven is off"
+    assert pipeline.rules.set_enabled("eleven", False).result(5) == "eleven is off"
     off = _until(pipeline, lambda s: s.rules[0].state is RuleState.DISABLED)
     later = _until(pipeline, lambda s: s.total_events > off.total_events + 4)
     assert later.rules[0].calls == off.rules[0].calls
-    pipeline.set_enabled("eleven", True).result(5)
+    pipeline.rules.set_enabled("eleven", True).result(5)
     _until(pipeline, lambda s: s.rules[0].calls > off.rules[0].calls)
 
     (rules / "eleven.wat").write_text("(module (nonsense")
-    with pytest.raises(RuleError, match="generation 1 goes on"):
-        pipeline.reload("eleven").result(5)
+    with pytest.raises(ChangeError, match="generation 1 goes on"):
+        pipeline.rules.reload("eleven").result(5)
     (rules / "eleven.wat").write_text(RULE.format(length=6))
-    assert "generation 2" in pipeline.reload("eleven").result(5)
+    assert "generation 2" in pipeline.rules.reload("eleven").result(5)
     changed = _until(pipeline, lambda s: s.alerts[-1].event["path"] == "/etc/x")
-    assert any("refused" in notice for notice in changed.notices)
+    assert any("was not reloaded" in notice for notice in changed.notices)
     (rules / "new.wat").write_text(RULE.format(length=11))
-    assert "1 new" in pipeline.reload_all().result(5)
+    assert "1 new" in pipeline.rules.reload_all().result(5)
     assert [view.id for view in pipeline.snapshot().rules] == ["eleven", "new"]
 
 
 def test_export_while_it_runs_holds_the_actions(run: Callable[..., Pipeline], tmp_path: Path) -> None:
     pipeline = run(speed=20.0)
     _until(pipeline, lambda s: bool(s.alerts))
-    pipeline.set_enabled("eleven", False).result(5)
+    pipeline.rules.set_enabled("eleven", False).result(5)
     said = pipeline.export(tmp_path / "case.json").result(5)
     assert str(tmp_path / "case.json") in said
     document = json.loads((tmp_path / "case.json").read_text())

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sentinel_engine.records import Clock
-from sentinel_engine.rules.manifest import RuleError, RulesFolderError
-from sentinel_engine.rules.registry import FIRST_BACKOFF, LONGEST_BACKOFF, Registry
+from sentinel_engine.rules.manifest import RuleError
+from sentinel_engine.rules.quarantine import FIRST_BACKOFF, LONGEST_BACKOFF
+from sentinel_engine.rules.registry import LOST, RECOVERED, Change, Registry
 from sentinel_engine.snapshot import RuleState
 from tests.engine.wasm_kit import abi0, opens
 
@@ -33,8 +34,12 @@ class Rules:
     def reason(self, name: str) -> str:
         return next(view.reason for view in self.registry.views() if view.id == name)
 
+    def reload(self, name: str) -> Change:
+        return self.registry.apply(self.registry.workshop.look(self.registry.path_of(name)))
+
     def alerting(self) -> list[str]:
-        return [verdict.spec.id for verdict in self.registry.run(ONE)]
+        found = [verdict.spec.id for verdict in self.registry.run(ONE)]
+        return [name for name in found if not name.startswith("coverage")]
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ def test_bad_rules_beside_good_ones_are_shown_with_the_reason(rules: Rules) -> N
 
 def test_off_and_on(rules: Rules) -> None:
     rules.registry.load()
-    assert rules.registry.disable("good") == "good is off"
+    assert rules.registry.disable("good").said == "good is off"
     assert (rules.alerting(), rules.state("good")) == ([], RuleState.DISABLED)
     assert rules.registry.subscribed() == 0
     rules.registry.enable("good")
@@ -71,48 +76,30 @@ def test_off_and_on(rules: Rules) -> None:
 def test_reload_takes_the_new_file_or_keeps_the_old_generation(rules: Rules) -> None:
     rules.registry.load()
     rules.write("good", "(i32.eq (local.get 1) (i32.const 9))")
-    assert "generation 2" in rules.registry.reload("good")
+    before = rules.registry.views()[0].sha256
+    change = rules.reload("good")
+    assert "generation 2" in change.said
+    assert (change.before, change.after) == (before, rules.registry.views()[0].sha256)
     assert rules.alerting() == []
     before = rules.registry.views()[0].sha256
     for broken in ("(nonsense", "(loop br 0) unreachable)(start 0"):
         rules.write("good", broken)
-        with pytest.raises(RuleError, match="generation 2 goes on"):
-            rules.registry.reload("good")
+        change = rules.reload("good")
+        assert not change.ok
+        assert "generation 2 goes on" in change.said
     view = rules.registry.views()[0]
     assert (view.sha256, view.generation, view.state) == (before, 2, RuleState.ENABLED)
     assert "reload refused" in view.reason
     rules.write("good", "i32.const 1")
-    rules.registry.reload("good")
+    rules.reload("good")
     assert (rules.alerting(), rules.reason("good")) == (["good"], "")
 
 
 def test_a_rule_that_is_off_stays_off_when_reloaded(rules: Rules) -> None:
     rules.registry.load()
     rules.registry.disable("good")
-    rules.registry.reload("good")
+    rules.reload("good")
     assert rules.state("good") is RuleState.DISABLED
-
-
-def test_reload_all_takes_in_new_ones_and_drops_those_that_are_gone(rules: Rules) -> None:
-    rules.registry.load()
-    rules.write("second", "i32.const 1")
-    assert rules.registry.reload_all() == "2 rules reloaded, 1 new"
-    assert rules.alerting() == ["good", "second"]
-    (rules.folder / "good.wat").unlink()
-    rules.write("second", "(broken")
-    said = rules.registry.reload_all()
-    assert "1 gone" in said
-    assert "1 refused (second: " in said
-    assert rules.alerting() == ["second"]
-
-
-def test_a_folder_that_is_gone_changes_nothing(rules: Rules) -> None:
-    rules.registry.load()
-    rules.folder.rename(rules.folder.with_name("elsewhere"))
-    with pytest.raises(RulesFolderError):
-        rules.registry.reload_all()
-    assert rules.alerting() == ["good"]
-    rules.folder.with_name("elsewhere").rename(rules.folder)
 
 
 def test_five_failures_in_a_minute_are_quarantine_with_back_off(rules: Rules) -> None:
@@ -123,7 +110,7 @@ def test_five_failures_in_a_minute_are_quarantine_with_back_off(rules: Rules) ->
         for _ in range(5):
             assert rules.alerting() == ["good"]
         assert rules.state("bad") is RuleState.QUARANTINED
-        assert any("coverage lost: bad" in notice for notice in rules.registry.notices())
+        assert any(f"{LOST}: bad" in notice for notice in rules.registry.notices())
         rules.now += backoff - 0.1
         rules.alerting()
         assert rules.state("bad") is RuleState.QUARANTINED
@@ -147,10 +134,13 @@ def test_failures_that_are_rare_are_no_quarantine(rules: Rules) -> None:
 def test_the_operator_ends_a_quarantine(rules: Rules) -> None:
     rules.write("bad", "unreachable")
     rules.registry.load()
-    rules.registry.run(opens(*[b"/x"] * 10))
+    lost = rules.registry.run(opens(*[b"/x"] * 10))
+    assert [(v.index, v.spec.id) for v in lost if "bad" in v.spec.id] == [(4, "coverage-lost:bad")]
     assert rules.state("bad") is RuleState.QUARANTINED
     rules.registry.enable("bad")
     assert rules.state("bad") is RuleState.ENABLED
+    recovered = rules.registry.run(ONE)[0]
+    assert (recovered.spec.id, recovered.spec.message) == ("coverage-recovered:bad", f"{RECOVERED}: bad runs again")
 
 
 def test_hostile_rules_beside_good_ones_cost_no_alert(rules: Rules) -> None:

@@ -82,11 +82,11 @@ def test_kinds_are_collected_while_somebody_asks_for_them(pipeline: Pipeline) ->
     found = kinds_of(pipeline)
     assert "unlink" not in found
     assert {"exec", "open", "exit"} <= found
-    pipeline.set_enabled("opened", False).result(DEADLINE)
+    pipeline.rules.set_enabled("opened", False).result(DEADLINE)
     assert "open" in pipeline.snapshot().off
     assert not kinds_of(pipeline) & {"open", "unlink"}
     assert pipeline.snapshot().filtered["open"] > 0
-    pipeline.set_enabled("opened", True).result(DEADLINE)
+    pipeline.rules.set_enabled("opened", True).result(DEADLINE)
     pipeline.show(ALL_KINDS)
     until(lambda: pipeline.snapshot().off == ())
     assert {"open", "unlink"} <= kinds_of(pipeline)

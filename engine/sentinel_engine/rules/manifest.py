@@ -83,6 +83,11 @@ class RuleSpec:
     enabled: bool = True
     builtin: bool = False
 
+    @property
+    def home(self) -> Path:
+        """The rule's folder, or its bare module."""
+        return self.folder or self.path
+
 
 @dataclass(frozen=True, slots=True)
 class RuleProblem:
@@ -179,10 +184,11 @@ def _candidates(folder: Path, *, builtin: bool) -> list[Path]:
         )
     if MANIFEST in names:
         return [folder]
-    return [path for name in names if not _is_ignored(name) and _is_candidate(path := folder / name)]
+    return [path for name in names if not is_ignored(name) and _is_candidate(path := folder / name)]
 
 
-def _is_ignored(name: str) -> bool:
+def is_ignored(name: str) -> bool:
+    """Whether a file or folder of this name is never a rule: hidden, an editor's copy, the SDK."""
     return name.startswith((".", "#", "__")) or name.endswith("~") or name in _NOT_RULES
 
 

@@ -1,62 +1,73 @@
-"""The rules of a session: loaded, on, off, failed or in quarantine, and run over each batch.
+"""The rules of a session: on, off, failed or in quarantine, their generations and shadows, and their run over batches.
 
-Engine thread only, so a change takes effect between two batches and needs no lock.
+Engine thread only, so a change takes effect between two batches and needs no lock. What takes time was done before,
+in the workshop.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sentinel_engine.records import Batch, Clock
-from sentinel_engine.rules.manifest import RuleError, RuleProblem, RuleSpec, discover, load_spec, read_module
-from sentinel_engine.schema import KINDS
-from sentinel_engine.snapshot import RuleState, RuleView
+from sentinel_engine.rules.entry import Entry
+from sentinel_engine.rules.manifest import RuleError, RuleSpec
+from sentinel_engine.rules.shadow import Shadow
+from sentinel_engine.rules.workshop import Finding, Workshop, taken
+from sentinel_engine.snapshot import RuleState, RuleView, Severity
 from sentinel_engine.text import lossless
 from sentinel_engine.wasm.rule import Failure, LoadedRule, Match
 from sentinel_engine.wasm.sandbox import Sandbox
-from sentinel_engine.wasm.selection import Selector
+from sentinel_engine.wasm.selection import Selection, Selector
+from sentinel_engine.wasm.workers import Workers
 
-MAX_FAILURES: Final = 5
-FAILURE_WINDOW: Final = 60.0
-FIRST_BACKOFF, LONGEST_BACKOFF = 30.0, 900.0
+LOST, RECOVERED = "coverage lost", "coverage recovered"
+_NO_RULE_FIX: Final = "reload all rules to look for new ones"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A rule's match of the event at ``index`` in the batch."""
+    """A rule's match of the event at ``index`` in the batch; or that the rule's own coverage has changed there."""
 
     spec: RuleSpec
     sha256: str
     index: int
     score: int
-    logs: tuple[str, ...]
+    logs: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Entry:
-    """One rule by id, whether or not it could be loaded. ``reason`` is what the screen says about it."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was done to a rule, in one sentence, and its module's SHA-256 before and after.
 
-    id: str
-    path: Path
-    builtin: bool
-    loaded: LoadedRule | None = None
-    state: RuleState = RuleState.FAILED
-    reason: str = ""
-    generation: int = 0
-    failures: deque[float] = field(default_factory=deque)
-    retry_at: float = 0.0
-    backoff: float = 0.0
+    ``ok``: False when it was refused. ``fresh``: the rule that runs now knows nothing of what was before it.
+    """
+
+    action: str
+    target: str
+    said: str
+    before: str = ""
+    after: str = ""
+    ok: bool = True
+    fresh: bool = False
+
+
+class _Task(NamedTuple):
+    """One enabled rule's part of a batch. ``selection``: None when nothing in it is for this rule."""
+
+    entry: Entry
+    rule: LoadedRule
+    selection: Selection | None
+    patience: int
 
 
 class Registry:
-    """Loads and runs the rules of these folders; each folder comes with whether it is the built-in pack.
+    """Holds and runs the rules of these folders; each folder comes with whether it is the built-in pack.
 
-    ``monotonic`` gives seconds for quarantine and its back-off.
+    ``monotonic`` gives seconds for quarantine and its back-off; ``workers`` is the most threads that rules may use.
     """
 
     def __init__(
@@ -65,225 +76,263 @@ class Registry:
         *,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
+        workers: int = 1,
     ) -> None:
-        self._folders = list(folders)
         self._clock = clock
         self._monotonic = monotonic
-        self._sandbox = Sandbox()
-        self._selector = Selector(self._sandbox)
-        self._entries: dict[str, _Entry] = {}
+        self.sandbox = Sandbox()
+        self.workshop = Workshop(folders, self.sandbox, clock)
+        self._selector = Selector(self.sandbox)
+        self._workers = Workers(workers)
+        self._entries: dict[str, Entry] = {}
+        self._recovered: list[Entry] = []
         self._notices: list[str] = []
 
     def load(self) -> None:
         """Find and load all rules; one that cannot be loaded is kept as failed. Raises RulesFolderError."""
-        specs, problems = self._discover()
-        for spec in specs:
-            self._add(spec)
-        for problem in problems:
-            self._fail(problem)
+        for finding in self.workshop.look_everywhere(tested=False):
+            self.apply(finding)
 
     def close(self) -> None:
         """Free every rule and stop the deadline ticker."""
+        self._workers.close()
         for entry in self._entries.values():
-            if entry.loaded:
-                entry.loaded.close()
+            entry.close()
         self._entries.clear()
-        self._sandbox.close()
+        self.sandbox.close()
+
+    # The run.
 
     def run(self, batch: Batch, only: str | None = None) -> list[Verdict]:
         """The verdicts of all enabled rules (or this one) over the batch, by event, then in the order of the rules."""
         self._selector.load(batch)
-        found: list[tuple[int, int, Verdict]] = []
-        for mask, group in self._by_mask(only).items():
-            selection = self._selector.select(mask)
-            if selection is None:
-                continue
-            for order, entry, rule in group:
-                matches, failures = rule.run(selection, MAX_FAILURES - len(entry.failures))
-                found += [(match.index, order, _verdict(rule, match)) for match in matches]
-                if failures:
-                    self._note_failures(entry, failures, batch.base)
+        tasks = self._tasks(only)
+        found: list[tuple[int, int, Verdict]] = [
+            (0, -1, _coverage(RECOVERED, entry, f"{entry.id} runs again", 0)) for entry in self._take_recovered()
+        ]
+        for order, (task, (matches, failures)) in enumerate(zip(tasks, self._workers.run(tasks, _run), strict=True)):
+            found += [(match.index, order, _verdict(task.rule, match)) for match in matches]
+            if failures and (said := self._note_failures(task.entry, failures, batch.base)):
+                index = failures[-1].index
+                found.append((index, order, _coverage(LOST, task.entry, said, index)))
+            if task.entry.shadow:
+                self._compare(task.entry, task.entry.shadow, task.rule, matches, batch)
         found.sort(key=lambda one: one[:2])
         return [verdict for _, _, verdict in found]
 
-    def _by_mask(self, only: str | None) -> dict[int, list[tuple[int, _Entry, LoadedRule]]]:
+    def _tasks(self, only: str | None) -> list[_Task]:
         now = self._monotonic()
-        groups: dict[int, list[tuple[int, _Entry, LoadedRule]]] = {}
-        for order, entry in enumerate(self._entries.values()):
-            if entry.state is RuleState.QUARANTINED and now >= entry.retry_at:
-                self._release(entry, f"{entry.id} runs again after its quarantine")
+        tasks = []
+        for entry in self._entries.values():
+            if entry.state is RuleState.QUARANTINED and not entry.quarantine.left(now):
+                self._release(entry)
             if entry.state is RuleState.ENABLED and entry.loaded and only in (None, entry.id):
-                while entry.failures and entry.failures[0] < now - FAILURE_WINDOW:
-                    entry.failures.popleft()
-                groups.setdefault(entry.loaded.abi.mask, []).append((order, entry, entry.loaded))
-        return groups
+                selection = self._selector.select(entry.loaded.abi.mask)
+                if selection or entry.shadow:
+                    tasks.append(_Task(entry, entry.loaded, selection, entry.quarantine.patience(now)))
+        return tasks
 
-    # What the operator does.
+    def _compare(self, entry: Entry, shadow: Shadow, live: LoadedRule, matches: Sequence[Match], batch: Batch) -> None:
+        before = shadow.reason
+        shadow.compare(live, matches, batch, self._selector.select(shadow.rule.abi.mask), self._monotonic())
+        if shadow.reason != before:
+            self._notices.append(f"the shadow of {entry.id} ended: {shadow.reason}")
 
-    def enable(self, rule_id: str) -> str:
-        """Switch a rule on, also out of quarantine; a failed one is loaded anew. Raises RuleError."""
-        entry = self._entry(rule_id)
-        if entry.loaded is None:
-            return self.reload(rule_id)
-        self._release(entry)
-        return f"{rule_id} is on"
+    def _note_failures(self, entry: Entry, failures: list[Failure], base: int) -> str:
+        """Count them; what to say when that was one too many."""
+        last = failures[-1]
+        entry.reason = f"failed at event {base + last.index}: {last.reason}"
+        if not entry.quarantine.note(len(failures), self._monotonic()):
+            return ""
+        entry.state = RuleState.QUARANTINED
+        entry.reason = f"{'deadline' if last.timeout else 'trap'} ×{len(failures)}: {last.reason}"
+        said = f"{entry.id} is in quarantine for {entry.quarantine.backoff:.0f} s ({entry.reason})"
+        self._notices.append(f"{LOST}: {said}")
+        return said
 
-    def disable(self, rule_id: str) -> str:
+    def _release(self, entry: Entry) -> None:
+        entry.state, entry.reason = RuleState.ENABLED, ""
+        entry.quarantine.release()
+        self._recovered.append(entry)
+        self._notices.append(f"{RECOVERED}: {entry.id} runs again after its quarantine")
+
+    def _take_recovered(self) -> list[Entry]:
+        recovered, self._recovered = self._recovered, []
+        return [entry for entry in recovered if entry.loaded]
+
+    # Changes.
+
+    def enable(self, rule_id: str) -> Change:
+        """Switch a rule on, also out of quarantine. Raises RuleError when it is not loaded."""
+        entry = self._running(rule_id)
+        if entry.state is RuleState.QUARANTINED:
+            self._release(entry)
+        entry.state, entry.reason = RuleState.ENABLED, ""
+        return Change("enable", rule_id, f"{rule_id} is on", entry.sha256, entry.sha256)
+
+    def disable(self, rule_id: str) -> Change:
         """Switch a rule off; what it has in memory stays for when it is on again. Raises RuleError."""
-        entry = self._entry(rule_id)
-        if entry.loaded is None:
-            raise RuleError(f"{rule_id} is not running: {entry.reason}", "correct it and reload it")
+        entry = self._running(rule_id)
         entry.state, entry.reason = RuleState.DISABLED, ""
-        return f"{rule_id} is off"
+        return Change("disable", rule_id, f"{rule_id} is off", entry.sha256, entry.sha256)
 
-    def reload(self, rule_id: str) -> str:
-        """Load a rule's files again. Raises RuleError, and the running generation goes on, when they are refused."""
+    def apply(self, finding: Finding) -> Change:
+        """Do what was found: take a new generation or a new rule, refuse it, or drop a rule whose files are gone."""
+        entry = self._entries.get(finding.id)
+        if entry is not None and entry.path != finding.path and entry.path.exists():
+            finding.close()
+            finding, entry = taken(finding.id, finding.path, entry.path), None
+        if finding.problem:
+            return self._refuse(entry, finding, finding.problem)
+        if finding.rule:
+            return self._take(entry, finding, finding.rule)
+        return self._drop(finding)
+
+    def _take(self, entry: Entry | None, finding: Finding, rule: LoadedRule) -> Change:
+        before = entry.sha256 if entry else ""
+        if entry is None:
+            entry = self._entries[finding.id] = Entry(finding.id, finding.path)
+            if not rule.spec.enabled:
+                entry.state = RuleState.DISABLED
+        entry.path = finding.path
+        problem = entry.take(rule)
+        said = f"{entry.id} is {'reloaded' if before else 'loaded'}: generation {entry.generation}, {rule.sha256[:12]}"
+        if entry.generation == 1 and entry.state is RuleState.DISABLED:
+            said += ", off as its rule.yaml says"
+        said += f"; {problem}" if problem else "; it keeps its state" if rule.keeps_state else ""
+        return Change("reload" if before else "load", entry.id, said, before, rule.sha256, fresh=not rule.keeps_state)
+
+    def _refuse(self, entry: Entry | None, finding: Finding, problem: RuleError) -> Change:
+        if entry is None:
+            entry = self._entries[finding.id] = Entry(finding.id, finding.path)
+        sha256 = entry.sha256
+        if entry.loaded is None:
+            entry.reason = str(problem)
+            return Change("load", entry.id, f"{entry.id} was not loaded: {problem}", ok=False)
+        entry.reason = f"reload refused: {problem.reason}"
+        said = f"{entry.id} was not reloaded: {problem.reason}; generation {entry.generation} goes on; {problem.fix}"
+        return Change("reload", entry.id, said, sha256, sha256, ok=False)
+
+    def _drop(self, finding: Finding) -> Change:
+        entry = self._entries.pop(finding.id)
+        entry.close()
+        return Change("drop", entry.id, f"{entry.id} is gone with its files", entry.sha256)
+
+    def before(self, rule_id: str) -> Finding:
+        """The generation before this one, ready to run again. Raises RuleError when there is none. Any thread."""
         entry = self._entry(rule_id)
-        try:
-            self._swap(entry, _same(rule_id, load_spec(entry.path, builtin=entry.builtin)))
-        except RuleError as error:
-            running = f"; generation {entry.generation} goes on" if entry.loaded else ""
-            entry.reason = f"reload refused: {error.reason}"
-            raise RuleError(f"{rule_id} was not reloaded: {error.reason}{running}", error.fix) from error
-        assert entry.loaded is not None
-        return f"{rule_id} is reloaded: generation {entry.generation}, {entry.loaded.sha256[:12]}"
+        if entry.previous is None:
+            raise RuleError(f"{rule_id} has no generation to go back to", "it was not reloaded since the start")
+        return Finding(rule_id, entry.path, entry.previous.again())
 
-    def reload_all(self) -> str:
-        """Look through the folders again: reload what is there, take in what is new, drop what is gone.
+    def roll_back(self, finding: Finding) -> Change:
+        """Let the generation before run again; the one that ran until now is kept for the way back."""
+        change = self.apply(finding)
+        return replace(change, action="rollback", said=change.said.replace("is reloaded", "is rolled back", 1))
 
-        Raises RulesFolderError, with nothing changed, when a folder has gone.
-        """
-        specs, problems = self._discover()
-        there = {spec.id for spec in specs} | {problem.id for problem in problems}
-        gone = [rule_id for rule_id in self._entries if rule_id not in there]
-        for rule_id in gone:
-            entry = self._entries.pop(rule_id)
-            if entry.loaded:
-                entry.loaded.close()
-        new = [spec.id for spec in specs if spec.id not in self._entries]
-        refused = []
-        for spec in specs:
-            if spec.id in self._entries:
-                try:
-                    self._swap(self._entries[spec.id], spec)
-                except RuleError as error:
-                    self._entries[spec.id].reason = f"reload refused: {error.reason}"
-                    refused.append(f"{spec.id}: {error.reason}")
-            else:
-                self._add(spec)
-        for problem in problems:
-            self._fail(problem)
-            refused.append(f"{problem.id}: {problem.reason}")
-        parts = [f"{len(new)} new" if new else "", f"{len(gone)} gone" if gone else "",
-                 f"{len(refused)} refused ({'; '.join(refused)})" if refused else ""]  # fmt: skip
-        return ", ".join([f"{len(specs)} rules reloaded", *filter(None, parts)])
+    # Shadows.
 
-    # What front ends show.
+    def start_shadow(self, finding: Finding) -> Change:
+        """Run what was found beside the rule of this id, in place of an earlier shadow. Raises RuleError."""
+        entry = self._running(finding.id)
+        if finding.rule is None:
+            reason = finding.problem.reason if finding.problem else "its files are gone"
+            said = f"{entry.id} gets no new shadow: {reason}"
+            return Change("shadow", entry.id, said, entry.sha256, entry.sha256, ok=False)
+        if old := entry.end_shadow():
+            old.rule.close()
+        entry.shadow = Shadow(finding.rule, self._clock)
+        said = f"{entry.id} has a shadow: {finding.rule.sha256[:12]} sees the same events, without a voice"
+        return Change("shadow", entry.id, said, entry.sha256, finding.rule.sha256)
+
+    def promote(self, rule_id: str) -> Change:
+        """Let the shadow be the rule. Raises RuleError when there is none that runs."""
+        entry = self._running(rule_id)
+        if entry.shadow is None or entry.shadow.reason:
+            raise RuleError(f"{rule_id} has no shadow that runs", "start one first")
+        shadow = entry.shadow
+        entry.shadow = None
+        change = self._take(entry, Finding(rule_id, entry.path), shadow.rule)
+        said = change.said.replace("is reloaded", "is replaced by its shadow", 1)
+        return replace(change, action="promote", said=f"{said} ({shadow.summary()})", fresh=False)
+
+    def drop_shadow(self, rule_id: str) -> Change:
+        """End the shadow; the rule goes on. Raises RuleError when there is none."""
+        entry = self._entry(rule_id)
+        shadow = entry.end_shadow()
+        if shadow is None:
+            raise RuleError(f"{rule_id} has no shadow", "start one first")
+        shadow.rule.close()
+        said = f"{rule_id} has no shadow any more ({shadow.summary()})"
+        return Change("drop-shadow", rule_id, said, shadow.rule.sha256)
+
+    # What front ends and the watch of the folders ask. Any thread.
 
     def views(self) -> tuple[RuleView, ...]:
-        """Every rule as it stands, in the order in which they were found."""
+        """Every rule as it stands, in the order in which they were found. Engine thread only."""
         now = self._monotonic()
-        return tuple(_view(entry, now) for entry in self._entries.values())
+        return tuple(entry.view(now) for entry in self._entries.values())
+
+    def path_of(self, rule_id: str) -> Path:
+        """Where this rule's files are. Raises RuleError."""
+        return self._entry(rule_id).path
+
+    def running(self, rule_id: str) -> LoadedRule | None:
+        """The generation that runs, if any does."""
+        entry = self._entries.get(rule_id)
+        return entry.loaded if entry else None
+
+    def ids_at(self, path: Path) -> list[str]:
+        """The rules that were found at this path."""
+        return [entry.id for entry in list(self._entries.values()) if entry.path == path]
+
+    def shadowed(self, rule_id: str) -> bool:
+        """Whether a shadow was started, and not promoted or dropped."""
+        entry = self._entries.get(rule_id)
+        return entry is not None and entry.shadow is not None
+
+    def ids(self) -> list[str]:
+        """All rules."""
+        return list(self._entries)
 
     def subscribed(self) -> int:
-        """The mask of kinds that the enabled rules want."""
+        """The mask of kinds that the enabled rules and their shadows want. Engine thread only."""
         mask = 0
         for entry in self._entries.values():
             if entry.state is RuleState.ENABLED and entry.loaded:
-                mask |= entry.loaded.abi.mask
+                mask |= entry.loaded.abi.mask | (entry.shadow.rule.abi.mask if entry.shadow else 0)
         return mask
 
     def notices(self) -> list[str]:
-        """Sentences about what happened to rules by itself since the last call."""
+        """Sentences about what happened to rules by itself since the last call. Engine thread only."""
         notices, self._notices = self._notices, []
         return notices
 
-    def _entry(self, rule_id: str) -> _Entry:
+    def _entry(self, rule_id: str) -> Entry:
         if rule_id not in self._entries:
-            raise RuleError(f"there is no rule {rule_id}", "reload all rules to look for new ones")
+            raise RuleError(f"there is no rule {rule_id}", _NO_RULE_FIX)
         return self._entries[rule_id]
 
-    def _discover(self) -> tuple[list[RuleSpec], list[RuleProblem]]:
-        specs: dict[str, RuleSpec] = {}
-        problems: list[RuleProblem] = []
-        for builtin in (True, False):
-            chosen = [folder for folder, is_builtin in self._folders if is_builtin is builtin]
-            found, bad = discover(chosen, builtin=builtin)
-            problems += bad
-            for spec in found:
-                first = specs.setdefault(spec.id, spec)
-                if first is not spec:
-                    reason = f"the id {spec.id} is already taken by a built-in rule"
-                    problems.append(RuleProblem(spec.path, f"{spec.id} (yours)", reason, "give it another id"))
-        return list(specs.values()), problems
-
-    def _add(self, spec: RuleSpec) -> None:
-        entry = self._entries[spec.id] = _Entry(spec.id, spec.folder or spec.path, spec.builtin)
-        try:
-            self._swap(entry, spec)
-        except RuleError as error:
-            entry.reason = str(error)
-            return
-        if not spec.enabled:
-            entry.state = RuleState.DISABLED
-
-    def _fail(self, problem: RuleProblem) -> None:
-        entry = self._entries.setdefault(problem.id, _Entry(problem.id, problem.path, builtin=False))
-        entry.reason = f"{problem.reason}; {problem.fix}"
-
-    def _swap(self, entry: _Entry, spec: RuleSpec) -> None:
-        candidate = LoadedRule(self._sandbox, spec, read_module(spec), self._clock)
-        previous, entry.loaded = entry.loaded, candidate
-        entry.generation += 1
-        if previous:
-            previous.close()
-        if entry.state is not RuleState.DISABLED:
-            self._release(entry)
-        entry.reason = ""
-
-    def _release(self, entry: _Entry, notice: str = "") -> None:
-        entry.state, entry.reason = RuleState.ENABLED, ""
-        entry.failures.clear()
-        if notice:
-            self._notices.append(notice)
-
-    def _note_failures(self, entry: _Entry, failures: list[Failure], base: int) -> None:
-        now = self._monotonic()
-        last = failures[-1]
-        entry.failures.extend([now] * len(failures))
-        entry.reason = f"failed at event {base + last.index}: {last.reason}"
-        if len(entry.failures) < MAX_FAILURES:
-            return
-        # A rule that has behaved for as long as the longest back-off starts again from the first one.
-        forgiven = now - entry.retry_at > LONGEST_BACKOFF
-        entry.backoff = FIRST_BACKOFF if forgiven else min(max(FIRST_BACKOFF, 2 * entry.backoff), LONGEST_BACKOFF)
-        entry.retry_at = now + entry.backoff
-        entry.state = RuleState.QUARANTINED
-        entry.reason = f"{'deadline' if last.timeout else 'trap'} ×{len(entry.failures)}: {last.reason}"
-        self._notices.append(f"coverage lost: {entry.id} is in quarantine for {entry.backoff:.0f} s ({entry.reason})")
+    def _running(self, rule_id: str) -> Entry:
+        entry = self._entry(rule_id)
+        if entry.loaded is None:
+            raise RuleError(f"{rule_id} is not running: {entry.reason}", "correct it and reload it")
+        return entry
 
 
-def _same(rule_id: str, spec: RuleSpec) -> RuleSpec:
-    if spec.id != rule_id:
-        raise RuleError(f"its id is now {spec.id}", "reload all rules to take it in under its new id")
-    return spec
+def _run(task: _Task) -> tuple[list[Match], list[Failure]]:
+    return task.rule.run(task.selection, task.patience) if task.selection else ([], [])
 
 
 def _verdict(rule: LoadedRule, match: Match) -> Verdict:
     return Verdict(rule.spec, rule.sha256, match.index, match.score, tuple(map(lossless, match.logs)))
 
 
-def _view(entry: _Entry, now: float) -> RuleView:
-    rule = entry.loaded
-    if rule is None:
-        return RuleView(id=entry.id, state=entry.state, reason=entry.reason, path=str(entry.path))
-    spec, figures = rule.spec, rule.figures
-    return RuleView(
-        id=entry.id, state=entry.state, version=spec.version, title=spec.title, severity=spec.severity,
-        attack=spec.attack, kinds=tuple(kind.name for kind in KINDS if kind.bit & rule.abi.mask), reason=entry.reason,
-        path=str(entry.path), calls=figures.calls, matches=figures.matches, traps=figures.traps,
-        timeouts=figures.timeouts, errors=figures.errors, dropped_matches=figures.dropped_matches, logs=figures.logs,
-        dropped_logs=figures.dropped_logs, latency_ns=rule.latency(), memory_bytes=rule.memory(),
-        instantiate_ns=rule.instantiate_ns, sha256=rule.sha256, generation=entry.generation,
-        retry_seconds=max(0.0, entry.retry_at - now) if entry.state is RuleState.QUARANTINED else 0.0,
+def _coverage(what: str, entry: Entry, said: str, index: int) -> Verdict:
+    """About the rule itself, beside the event at which it failed or which it sees first again."""
+    assert entry.loaded
+    spec = replace(
+        entry.loaded.spec, id=f"{what.replace(' ', '-')}:{entry.id}", title=what, severity=Severity.HIGH, attack=(),
+        message=f"{what}: {said}",
     )  # fmt: skip
+    return Verdict(spec, entry.sha256, index, 1)

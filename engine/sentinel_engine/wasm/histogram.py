@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Final
 
 BUCKETS: Final = 1024
@@ -26,3 +27,8 @@ def percentile(counts: Sequence[int], share: float) -> int:
         if count and seen >= wanted:
             return value_of(bucket)
     return 0
+
+
+def added(first: Sequence[int], second: Sequence[int]) -> list[int]:
+    """Both histograms in one; each may lack its last, empty buckets."""
+    return [a + b for a, b in zip_longest(first, second, fillvalue=0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import ctypes
 import struct
 import time
@@ -27,6 +28,7 @@ _MATCH: Final = struct.Struct("<Ii")
 _TOTAL_NS_AT, _LONGEST_NS_AT = 24, 32
 _HISTOGRAM_AT, _MATCHES_AT, _LOGS_AT = 1024, 8192, 16384
 _RUN: Final = 1024  # records of one call of the driver, which lists a bounded number of matches and log lines
+MAX_STATE: Final = 4 << 20  # bytes that one generation may leave to the next
 _INSTANCES, _MEMORIES, _TABLES, _TABLE_ELEMENTS = 64, 4, 8, 10_000
 
 _Callback = ctypes.CFUNCTYPE(
@@ -110,6 +112,7 @@ class Instance:
         if isinstance(initialize := exports.get("_initialize"), wasmtime.Func):
             self._within(lambda: initialize(store))
         self._input = self._reserve_input(exports)
+        self._snapshot, self._restore = exports.get("sentinel_snapshot"), exports.get("sentinel_restore")
         if spec.config:
             self._configure(exports, spec.config)
         setup, run = driver["setup"], driver["run"]
@@ -235,6 +238,50 @@ class Instance:
             at += 8 + length
         return found
 
+    # Its state, from one generation to the next.
+
+    def state(self) -> bytes | None:
+        """What it wants its successor to know; None when it has no such export or no state.
+
+        Raises RuleError when it fails, or when its state is not in its memory or over MAX_STATE.
+        """
+        if not isinstance(snapshot := self._snapshot, wasmtime.Func):
+            return None
+        packed = int(self._told("sentinel_snapshot", lambda: snapshot(self._store))) & (1 << 64) - 1
+        size, address = packed >> 32, packed & 0xFFFFFFFF
+        if not size:
+            return None
+        if size > MAX_STATE or address + size > self.memory_bytes:
+            raise RuleError(
+                f"sentinel_snapshot gave {size} bytes at {address}, which is not {MAX_STATE} bytes inside its memory",
+                "return the length in the upper half and the address in the lower",
+            )
+        return bytes(self._memory.read(self._store, address, address + size))
+
+    def restore(self, state: bytes) -> bool:
+        """Hand it a predecessor's state; False when it has no such export. Raises RuleError when it is refused."""
+        if not isinstance(restore := self._restore, wasmtime.Func):
+            return False
+        try:
+            address = self._memory.grow(self._store, -(-len(state) // _PAGE)) * _PAGE
+        except wasmtime.WasmtimeError as error:
+            raise RuleError(
+                f"there is no room in its memory for {len(state)} bytes of state", "raise limits.memory_bytes"
+            ) from error
+        self._memory.write(self._store, state, address)
+        result = int(self._told("sentinel_restore", lambda: restore(self._store, address, len(state))))
+        if result < 0:
+            raise RuleError(f"sentinel_restore returned {result}", "it may be of another layout")
+        return True
+
+    def _told(self, name: str, call: Any) -> Any:
+        try:
+            return self._within(call)
+        except DeadlineError as error:
+            raise RuleError(f"{name} took too long", "look for an endless loop in it") from error
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            raise RuleError(f"{name} failed: {one_line(error)}", "correct it") from error
+
     # Figures.
 
     @property
@@ -242,9 +289,10 @@ class Instance:
         """The rule's linear memory now."""
         return int(self._memory.data_len(self._store))
 
-    def histogram(self) -> list[int]:
-        """Counts of sampled nanoseconds, see sentinel_engine.wasm.histogram."""
-        return list((ctypes.c_uint32 * BUCKETS).from_address(self._arena + _HISTOGRAM_AT))
+    def histogram(self) -> array.array[int]:
+        """Counts of sampled nanoseconds, see sentinel_engine.wasm.histogram; empty ones at the end are left out."""
+        raw = ctypes.string_at(self._arena + _HISTOGRAM_AT, 4 * BUCKETS).rstrip(b"\0")
+        return array.array("I", raw.ljust(-(-len(raw) // 4) * 4, b"\0"))
 
     def longest_ns(self) -> int:
         """The longest sampled call."""

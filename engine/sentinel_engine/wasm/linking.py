@@ -18,6 +18,12 @@ _HOST: Final = {
     "log_message": ("log", ["i32", "i32"], []),
     "get_timestamp": ("clock", [], ["i64"]),
 }
+_OPTIONAL: Final[tuple[tuple[str, list[str], str], ...]] = (
+    ("sentinel_alloc", ["i32"], "i32"),
+    ("sentinel_config", ["i32", "i32"], "i32"),
+    ("sentinel_snapshot", [], "i64"),
+    ("sentinel_restore", ["i32", "i32"], "i32"),
+)
 _WASI: Final = frozenset({"wasi_snapshot_preview1", "wasi_unstable"})
 _ENOSYS: Final = 52
 _PATHS: Final = sum(kind.bit for kind in KINDS if kind.strings[:1] in {("path",), ("exe",)})
@@ -43,9 +49,9 @@ def abi_of(module: wasmtime.Module, spec: RuleSpec) -> Abi:
             f"export {function}(ptr: i32, len: i32) -> i32; a crate needs crate-type cdylib",
         )
     _must_be(exports, function, ["i32", "i32"], ["i32"])
-    for name, params in (("sentinel_alloc", ["i32"]), ("sentinel_config", ["i32", "i32"])):
+    for name, params, result in _OPTIONAL:
         if name in exports:
-            _must_be(exports, name, params, ["i32"])
+            _must_be(exports, name, params, [result])
     if not isinstance(exports.get("memory"), wasmtime.MemoryType):
         raise RuleError("the module exports no memory", 'export its linear memory under the name "memory"')
     mask = mask_of(spec.kinds) if spec.kinds else ALL_KINDS if version else KIND_BY_NAME["open"].bit

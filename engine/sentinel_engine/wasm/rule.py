@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,12 +14,13 @@ import wasmtime
 from sentinel_engine.records import Clock
 from sentinel_engine.rules.manifest import RuleError, RuleSpec
 from sentinel_engine.snapshot import Latency, Memory
-from sentinel_engine.wasm.histogram import BUCKETS, percentile
+from sentinel_engine.wasm.histogram import added, percentile, value_of
 from sentinel_engine.wasm.instance import DeadlineError, Instance, Outcome
 from sentinel_engine.wasm.sandbox import Sandbox, one_line
 from sentinel_engine.wasm.selection import Selection
 
 _TEXT_LIMIT: Final = 512
+_TRAP_KINDS: Final = 8
 
 
 @dataclass(slots=True)
@@ -34,7 +39,8 @@ class Figures:
     timed_calls: int = 0
     longest_ns: int = 0
     peak_memory: int = 0
-    histogram: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    histogram: Sequence[int] = ()
+    traps_by_kind: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,36 @@ class LoadedRule:
         self.spec = spec
         self._sandbox = sandbox
         self._clock = clock
+        began = time.perf_counter_ns()
         self._module, self.sha256 = sandbox.compile(code)
+        self.compile_ns = time.perf_counter_ns() - began
+        self._begin()
+
+    def _begin(self) -> None:
         self.figures = Figures()
+        self.keeps_state = False  # of the generation before
         self._instance: Instance | None = self._instantiate()
+
+    def again(self) -> LoadedRule:
+        """The same module in a new instance, with figures of its own. Raises RuleError."""
+        twin = copy.copy(self)
+        twin._begin()
+        return twin
+
+    def state(self) -> bytes | None:
+        """What it leaves to its successor, see Instance.state. Raises RuleError."""
+        return self._instance.state() if self._instance and "state" in self.spec.capabilities else None
+
+    def restore(self, state: bytes) -> bool:
+        """Take over a predecessor's state, see Instance.restore. Raises RuleError; it then is as if new."""
+        if self._instance is None or "state" not in self.spec.capabilities:
+            return False
+        try:
+            return self._instance.restore(state)
+        except RuleError:
+            self._instance.close()
+            self._instance = self._instantiate()
+            raise
 
     def _instantiate(self) -> Instance:
         instance = Instance(self._sandbox, self._module, self.spec, self._clock)
@@ -114,8 +147,14 @@ class LoadedRule:
             self.figures.timeouts += 1
             return True, (f"no answer within {self.spec.limits.deadline_ms} ms", True)
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
-            self.figures.traps += 1
-            return True, (one_line(error), False)
+            return True, (self._count_trap(one_line(error)), False)
+
+    def _count_trap(self, reason: str) -> str:
+        figures = self.figures
+        figures.traps += 1
+        known = reason in figures.traps_by_kind or len(figures.traps_by_kind) < _TRAP_KINDS
+        figures.traps_by_kind[reason if known else "other"] += 1
+        return reason
 
     def _count_calls(self, evaluated: int, total_ns: int) -> None:
         figures = self.figures
@@ -144,7 +183,7 @@ class LoadedRule:
 
     def _take_figures(self, instance: Instance) -> None:
         figures = self.figures
-        figures.histogram = [a + b for a, b in zip(figures.histogram, instance.histogram(), strict=True)]
+        figures.histogram = added(figures.histogram, instance.histogram())
         figures.longest_ns = max(figures.longest_ns, instance.longest_ns())
         figures.peak_memory = max(figures.peak_memory, instance.memory_bytes)
 
@@ -153,22 +192,26 @@ class LoadedRule:
             self._instance = self._instantiate()
         except RuleError as error:
             # It started once and does not any more: as good as a trap, and counted as one.
-            self.figures.traps += 1
-            failures.append(Failure(0, error.reason, timeout=False))
+            failures.append(Failure(0, self._count_trap(error.reason), timeout=False))
             return False
         return True
 
     def latency(self) -> Latency:
         """Percentiles of the sampled calls, and the mean of all calls that were timed."""
-        counts = self.figures.histogram
-        longest = self.figures.longest_ns
+        counts, longest = self._sampled(), self.figures.longest_ns
         if self._instance is not None:
-            counts = [a + b for a, b in zip(counts, self._instance.histogram(), strict=True)]
             longest = max(longest, self._instance.longest_ns())
         calls = self.figures.timed_calls
         mean = self.figures.total_ns / calls if calls else 0.0
         low, high = percentile(counts, 0.5), percentile(counts, 0.99)
-        return Latency(min(low, longest), min(high, longest), longest, round(mean, 1))
+        shown = tuple((value_of(bucket), count) for bucket, count in enumerate(counts) if count)
+        return Latency(min(low, longest), min(high, longest), longest, round(mean, 1), shown)
+
+    def _sampled(self) -> Sequence[int]:
+        before = self.figures.histogram
+        if self._instance is None:
+            return before
+        return added(before, self._instance.histogram()) if before else self._instance.histogram()
 
     def memory(self) -> Memory:
         """The linear memory of this instance, the most any instance had, and the limit."""

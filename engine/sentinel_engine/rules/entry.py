@@ -1,0 +1,91 @@
+"""One rule of a session: what runs, what ran before, what runs beside it, and how it behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sentinel_engine.rules.manifest import RuleError
+from sentinel_engine.rules.quarantine import Quarantine
+from sentinel_engine.rules.shadow import Shadow
+from sentinel_engine.schema import KINDS
+from sentinel_engine.snapshot import RuleState, RuleView
+from sentinel_engine.wasm.rule import LoadedRule
+
+
+@dataclass(slots=True)
+class Entry:
+    """One rule by id, whether or not it could be loaded. ``reason`` is what the screen says about it.
+
+    ``previous`` is the generation before, closed: its module is kept, and with it the way back.
+    """
+
+    id: str
+    path: Path
+    loaded: LoadedRule | None = None
+    previous: LoadedRule | None = None
+    shadow: Shadow | None = None
+    state: RuleState = RuleState.FAILED
+    reason: str = ""
+    generation: int = 0
+    quarantine: Quarantine = field(default_factory=Quarantine)
+
+    @property
+    def sha256(self) -> str:
+        """Of the module that runs; empty when none does."""
+        return self.loaded.sha256 if self.loaded else ""
+
+    def take(self, rule: LoadedRule) -> str:
+        """Make this the next generation. It takes the state over when both can; what of that failed is returned."""
+        before, self.loaded = self.loaded, rule
+        self.generation += 1
+        problem = ""
+        if before:
+            problem = _hand_over(before, rule)
+            before.close()
+            self.previous = before
+        if self.state is not RuleState.DISABLED:
+            self.state = RuleState.ENABLED
+        self.quarantine.release()
+        self.reason = ""
+        return problem
+
+    def end_shadow(self) -> Shadow | None:
+        """Take the shadow away; its rule is the caller's to run or to close."""
+        shadow, self.shadow = self.shadow, None
+        return shadow
+
+    def close(self) -> None:
+        """Free what runs."""
+        for rule in (self.loaded, self.shadow.rule if self.shadow else None):
+            if rule:
+                rule.close()
+
+    def view(self, now: float) -> RuleView:
+        """How it stands."""
+        rule = self.loaded
+        if rule is None:
+            return RuleView(id=self.id, state=self.state, reason=self.reason, path=str(self.path))
+        spec, figures = rule.spec, rule.figures
+        return RuleView(
+            id=self.id, state=self.state, version=spec.version, title=spec.title, severity=spec.severity,
+            attack=spec.attack, kinds=tuple(kind.name for kind in KINDS if kind.bit & rule.abi.mask),
+            reason=self.reason, path=str(self.path), calls=figures.calls, matches=figures.matches,
+            traps=figures.traps, traps_by_kind=dict(figures.traps_by_kind), timeouts=figures.timeouts,
+            errors=figures.errors, dropped_matches=figures.dropped_matches, logs=figures.logs,
+            dropped_logs=figures.dropped_logs, latency_ns=rule.latency(), memory_bytes=rule.memory(),
+            instantiate_ns=rule.instantiate_ns, compile_ns=rule.compile_ns, sha256=rule.sha256,
+            generation=self.generation, previous_sha256=self.previous.sha256 if self.previous else "",
+            retry_seconds=self.quarantine.left(now) if self.state is RuleState.QUARANTINED else 0.0,
+            shadow=self.shadow.view() if self.shadow else None,
+        )  # fmt: skip
+
+
+def _hand_over(before: LoadedRule, after: LoadedRule) -> str:
+    try:
+        state = before.state()
+        if state is not None:
+            after.keeps_state = after.restore(state)
+    except RuleError as error:
+        return f"its state was not taken over: {error.reason}"
+    return ""

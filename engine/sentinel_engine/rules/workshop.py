@@ -1,0 +1,108 @@
+"""Makes rules ready to run: read once, hash, validate, compile, start, test. All that takes time happens here.
+
+Beside the engine thread, which only swaps what came out: a rule that compiles for seconds or loops in its start stalls
+nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentinel_engine.records import Clock
+from sentinel_engine.rules.manifest import RuleError, RuleSpec, discover, load_spec, read_module
+from sentinel_engine.rules.selftest import run_tests
+from sentinel_engine.wasm.rule import LoadedRule
+from sentinel_engine.wasm.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a look at a rule's files has found: a rule ready to run, a problem, or neither when the files are gone.
+
+    ``path``: the rule's folder, or its bare module.
+    """
+
+    id: str
+    path: Path
+    rule: LoadedRule | None = None
+    problem: RuleError | None = None
+
+    def close(self) -> None:
+        """Free a rule that nobody took."""
+        if self.rule:
+            self.rule.close()
+
+
+class Workshop:
+    """Looks at the rules of these folders; each folder comes with whether it is the built-in pack.
+
+    For one thread at a time. ``sandbox`` is the one the rules will run in; their own tests run apart from it.
+    """
+
+    def __init__(self, folders: Sequence[tuple[Path, bool]], sandbox: Sandbox, clock: Clock) -> None:
+        self.folders = list(folders)
+        self._sandbox = sandbox
+        self._apart = sandbox.apart()
+        self._clock = clock
+
+    def look(self, path: Path) -> Finding:
+        """The rule at this path, tested by its own tests."""
+        builtin = any(builtin and path.is_relative_to(folder) for folder, builtin in self.folders)
+        try:
+            spec = load_spec(path, builtin=builtin)
+        except RuleError as error:
+            return Finding(path.stem if path.is_file() else path.name, path, problem=error)
+        return self._make(spec, tested=True)
+
+    def look_at(self, paths: Iterable[Path]) -> list[Finding]:
+        """The same for each of these, in order; a path where nothing is any more gives a finding without a rule."""
+        return [self.look(path) if path.exists() else Finding(path.stem, path) for path in sorted(paths)]
+
+    def look_everywhere(self, *, tested: bool) -> list[Finding]:
+        """Every rule of every folder, built-in ones first; two of one id: the first has it.
+
+        Raises RulesFolderError for a folder that cannot be used.
+        """
+        specs: dict[str, RuleSpec] = {}
+        findings: list[Finding] = []
+        for builtin in (True, False):
+            found, problems = discover([folder for folder, ours in self.folders if ours is builtin], builtin=builtin)
+            for spec in found:
+                if specs.setdefault(spec.id, spec) is not spec:
+                    findings.append(taken(spec.id, spec.home, specs[spec.id].home))
+            for one in problems:
+                named = one.id if one.id not in specs else f"{one.id} ({one.path.name})"
+                findings.append(Finding(named, one.path, problem=RuleError(one.reason, one.fix)))
+        return [self._make(spec, tested=tested) for spec in specs.values()] + findings
+
+    def _make(self, spec: RuleSpec, *, tested: bool) -> Finding:
+        try:
+            code = read_module(spec)
+            rule = LoadedRule(self._sandbox, spec, code, self._clock)
+        except RuleError as error:
+            return Finding(spec.id, spec.home, problem=error)
+        try:
+            if tested:
+                self._test(spec, code)
+        except RuleError as error:
+            rule.close()
+            return Finding(spec.id, spec.home, problem=error)
+        return Finding(spec.id, spec.home, rule)
+
+    def _test(self, spec: RuleSpec, code: bytes) -> None:
+        failed = [result for result in run_tests(spec, code, self._apart) if not result.ok]
+        if failed:
+            first = failed[0]
+            more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+            raise RuleError(
+                f"it fails its own test {first.name!r}: expected {first.expected}, got {first.got}{more}",
+                "correct the rule or its tests.yaml; `sentinel-tui rules test` shows all of them",
+            )
+
+
+def taken(rule_id: str, path: Path, holder: Path) -> Finding:
+    """A rule whose id another one has already."""
+    reason = f"the id {rule_id} is already taken by {holder}"
+    return Finding(f"{rule_id} ({path.name})", path, problem=RuleError(reason, "give one of the two another id"))

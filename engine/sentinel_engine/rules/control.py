@@ -170,17 +170,11 @@ class RuleControl:
             for rule_id in before:
                 if finding is None or rule_id != finding.id:
                     self._take(Finding(rule_id, path))
-            if finding and self._differs(finding):
+            # Editors save what is as it was; and what was rolled back is not to come again by itself.
+            if finding and finding.news:
                 self._take(finding)
             elif finding:
                 finding.close()
-
-    def _differs(self, finding: Finding) -> bool:
-        """Whether a saved file is anything new: editors save what is as it was, and tests are files, too."""
-        running = self._registry.running(finding.id)
-        if not (running and finding.rule) or self._registry.shadowed(finding.id):
-            return True
-        return (running.sha256, running.spec) != (finding.rule.sha256, finding.rule.spec)
 
     def _take(self, finding: Finding) -> None:
         shadowed = finding.rule and self._registry.shadowed(finding.id)

@@ -27,7 +27,7 @@ class FolderWatch:
     def __init__(
         self, folders: Sequence[Path], changed: Callable[[set[Path]], None], failed: Callable[[str], None]
     ) -> None:
-        self._folders = [folder.resolve() for folder in folders]
+        self._folders = {folder.resolve(): folder for folder in folders}
         self._changed = changed
         self._failed = failed
         self._stopping = threading.Event()
@@ -62,7 +62,7 @@ class FolderWatch:
         return file.suffix in MODULE_SUFFIXES or file.name in (MANIFEST, TESTS) or len(parts) == 1
 
     def _rule_of(self, file: Path) -> Path:
-        folder = self._folder_of(file)
+        folder = self._folders[self._folder_of(file)]  # as it was given, and as rules go by
         return folder if (folder / MANIFEST).exists() else folder / self._below(file)[0]
 
     def _below(self, file: Path) -> Sequence[str]:

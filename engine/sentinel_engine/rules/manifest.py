@@ -28,7 +28,7 @@ MAX_CONFIG: Final = 16 << 10  # the SDK's input buffer
 MAX_ENTRIES: Final = 4096
 DEFAULT_MEMORY: Final = 16 << 20
 DEFAULT_DEADLINE_MS: Final = 100
-CAPABILITIES: Final = frozenset({"log", "clock"})
+CAPABILITIES: Final = frozenset({"log", "clock", "process", "config", "state"})
 MODULE_SUFFIXES: Final = (".wasm", ".wat")
 DEFAULT_MESSAGE: Final = "{comm}: {kind} {path}"
 # What a Rust project and the SDK put beside the rules; no rules are looked for there.

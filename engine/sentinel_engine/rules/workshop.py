@@ -6,8 +6,8 @@ nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sentinel_engine.records import Clock
@@ -21,13 +21,14 @@ from sentinel_engine.wasm.sandbox import Sandbox
 class Finding:
     """What a look at a rule's files has found: a rule ready to run, a problem, or neither when the files are gone.
 
-    ``path``: the rule's folder, or its bare module.
+    ``path``: the rule's folder, or its bare module. ``news``: False when the last look there found the same.
     """
 
     id: str
     path: Path
     rule: LoadedRule | None = None
     problem: RuleError | None = None
+    news: bool = True
 
     def close(self) -> None:
         """Free a rule that nobody took."""
@@ -46,19 +47,24 @@ class Workshop:
         self._sandbox = sandbox
         self._apart = sandbox.apart()
         self._clock = clock
+        self._seen: dict[Path, object] = {}
 
     def look(self, path: Path) -> Finding:
         """The rule at this path, tested by its own tests."""
+        return self._compared(self._look(path))
+
+    def _compared(self, finding: Finding) -> Finding:
+        seen = (finding.rule.sha256, finding.rule.spec) if finding.rule else str(finding.problem)
+        before, self._seen[finding.path] = self._seen.get(finding.path), seen
+        return replace(finding, news=seen != before)
+
+    def _look(self, path: Path) -> Finding:
         builtin = any(builtin and path.is_relative_to(folder) for folder, builtin in self.folders)
         try:
             spec = load_spec(path, builtin=builtin)
         except RuleError as error:
             return Finding(path.stem if path.is_file() else path.name, path, problem=error)
         return self._make(spec, tested=True)
-
-    def look_at(self, paths: Iterable[Path]) -> list[Finding]:
-        """The same for each of these, in order; a path where nothing is any more gives a finding without a rule."""
-        return [self.look(path) if path.exists() else Finding(path.stem, path) for path in sorted(paths)]
 
     def look_everywhere(self, *, tested: bool) -> list[Finding]:
         """Every rule of every folder, built-in ones first; two of one id: the first has it.
@@ -75,7 +81,8 @@ class Workshop:
             for one in problems:
                 named = one.id if one.id not in specs else f"{one.id} ({one.path.name})"
                 findings.append(Finding(named, one.path, problem=RuleError(one.reason, one.fix)))
-        return [self._make(spec, tested=tested) for spec in specs.values()] + findings
+        made = [self._make(spec, tested=tested) for spec in specs.values()]
+        return [self._compared(finding) for finding in (*made, *findings)]
 
     def _make(self, spec: RuleSpec, *, tested: bool) -> Finding:
         try:

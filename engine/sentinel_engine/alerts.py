@@ -11,9 +11,9 @@ import msgspec
 from sentinel_engine.describe import message_of, rfc3339
 from sentinel_engine.processes import ProcessTable
 from sentinel_engine.records import Clock, Record
-from sentinel_engine.rules.registry import Verdict
+from sentinel_engine.rules.verdict import SHOWN_AGAIN, SUPPRESSED, Verdict, coverage
 from sentinel_engine.schema import RecordFlag
-from sentinel_engine.snapshot import Alert, RuleRef
+from sentinel_engine.snapshot import Alert, RuleRef, Severity
 
 _SECOND: Final = 1_000_000_000
 # The same rule, process and object within this time is one alert with a count.
@@ -31,6 +31,7 @@ _BURST, _PER_SECOND = 200.0, 20.0
 class _Bucket:
     tokens: float = _BURST
     at_ns: int = 0
+    limited: int = 0  # verdicts that were refused and not yet told of
 
     def take(self, now_ns: int) -> bool:
         self.tokens = min(_BURST, self.tokens + max(0, now_ns - self.at_ns) / _SECOND * _PER_SECOND)
@@ -71,6 +72,7 @@ class AlertBook:
         self._noted_ns = 0
         self._changed: dict[str, None] = {}
         self.by_rule: Counter[str] = Counter()
+        self.by_severity: Counter[Severity] = Counter()
         self.limited: Counter[str] = Counter()
 
     def note_loss(self, boot_ns: int, total: int) -> None:
@@ -88,23 +90,35 @@ class AlertBook:
         while self._losses and self._losses[0].until_ns < boot_ns - _LOSS_MEMORY_NS:
             self._losses.popleft()
 
-    def add(self, verdict: Verdict, record: Record) -> Alert | None:
-        """The new alert; None when the verdict was folded into an earlier one or the rule is over its rate."""
+    def add(self, verdict: Verdict, record: Record) -> list[Alert]:
+        """The new alerts; none when the verdict was folded into an earlier one or the rule is over its rate.
+
+        That a rule begins to be over its rate, and that it is no more, is an alert, too.
+        """
         rule = verdict.spec
         key = (rule.id, record.tgid, record.leader_start, record.kind.number, record.strings[0], record.args[0])
         fold = self._folds.get(key)
         if fold is not None and record.boot_ns - fold.last_ns <= FOLD_NS and fold.alert_id in self._alerts:
             self._repeat(fold, record)
-            return None
-        if not self._buckets.setdefault(rule.id, _Bucket(at_ns=record.boot_ns)).take(record.boot_ns):
+            return []
+        bucket = self._buckets.setdefault(rule.id, _Bucket(at_ns=record.boot_ns))
+        if not bucket.take(record.boot_ns):
             self.limited[rule.id] += 1
-            return None
+            bucket.limited += 1
+            said = f"{rule.id} gives more than {_PER_SECOND:.0f} a second: those over it are counted, not shown"
+            return [self._about(SUPPRESSED, verdict, said, record)] if bucket.limited == 1 else []
         alert = self._open(verdict, record)
         self._folds[key] = _Fold(alert.id, record.boot_ns)
         self._folds.move_to_end(key)
         if len(self._folds) > _OPEN_FOLDS:
             self._folds.popitem(last=False)
-        return alert
+        if not bucket.limited or bucket.tokens < _BURST / 2:
+            return [alert]
+        said, bucket.limited = f"{bucket.limited:,} of {rule.id} were counted only", 0
+        return [self._about(SHOWN_AGAIN, verdict, said, record), alert]
+
+    def _about(self, what: str, verdict: Verdict, said: str, record: Record) -> Alert:
+        return self._open(coverage(what, verdict.spec, verdict.sha256, said, verdict.index), record)
 
     def _repeat(self, fold: _Fold, record: Record) -> None:
         alert, before = self._alerts[fold.alert_id], fold.last_ns
@@ -115,7 +129,7 @@ class AlertBook:
             last_time=rfc3339(self._clock.epoch_ns(fold.last_ns)),
             loss=alert.loss + sum(loss.events for loss in self._losses if before <= loss.since_ns < fold.last_ns),
         )
-        self.by_rule[alert.rule.id] += 1
+        self._count(alert.rule)
 
     def _change(self, fold: _Fold, **fields: Any) -> None:
         self._alerts[fold.alert_id] = msgspec.structs.replace(self._alerts[fold.alert_id], **fields)
@@ -140,10 +154,14 @@ class AlertBook:
             score=verdict.score,
         )
         self._alerts[alert.id] = alert
-        self.by_rule[rule.id] += 1
+        self._count(alert.rule)
         if len(self._alerts) > _KEPT_ALERTS:
             self._alerts.popitem(last=False)
         return alert
+
+    def _count(self, rule: RuleRef) -> None:
+        self.by_rule[rule.id] += 1
+        self.by_severity[rule.severity] += 1
 
     def _loss_before(self, boot_ns: int) -> int:
         window = boot_ns - LOSS_WINDOW_NS

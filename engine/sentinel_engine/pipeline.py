@@ -246,8 +246,7 @@ class Pipeline:
         if verdicts:
             self._note_loss()
         for verdict in verdicts:
-            alert = self._book.add(verdict, batch.at(verdict.index))
-            if alert is not None:
+            for alert in self._book.add(verdict, batch.at(verdict.index)):
                 self._tell(alert)
 
     def _record(self, batch: Batch) -> None:
@@ -343,6 +342,7 @@ class Pipeline:
             rules=self._rules(),
             alerts=self._book.newest(_SHOWN_ALERTS),
             total_alerts=self._book.total,
+            severities=dict(self._book.by_severity),
             cpu_percent=accounts.cpu_percent(),
             rss_bytes=accounts.rss_bytes(),
             session=str(self._session.path) if self._session else "",

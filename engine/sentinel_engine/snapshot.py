@@ -240,6 +240,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     rules: tuple[RuleView, ...]
     alerts: tuple[Alert, ...]  # the newest, oldest first
     total_alerts: int
+    severities: dict[Severity, int]  # the same, by severity
     cpu_percent: float
     rss_bytes: int
     session: str

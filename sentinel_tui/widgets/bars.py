@@ -136,9 +136,7 @@ def _rules(snapshot: Snapshot) -> Forms:
 
 
 def _alerts(snapshot: Snapshot) -> Forms:
-    counts: Counter[Severity] = Counter()
-    for rule in snapshot.rules:
-        counts[rule.severity] += rule.alerts
+    counts = Counter(snapshot.severities)
     found = [severity for severity in Severity if counts[severity]]
     if not found:
         return [[("no alerts", "muted")]]

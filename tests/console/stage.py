@@ -131,6 +131,7 @@ class Stage:
             rules=RULES,
             alerts=alerts,
             total_alerts=4,
+            severities={Severity.CRITICAL: 1, Severity.HIGH: 3},
             cpu_percent=6.2,
             rss_bytes=92 << 20,
             session="",
@@ -155,6 +156,11 @@ class Stage:
     ) -> list[dict[str, Any]]:
         events = self.history.tail(_event, where, limit, before, after)
         return [event | {"detail": detail(event)} for event in events]
+
+    @property
+    def rules(self) -> Stage:
+        """What is done to rules is kept in ``calls``, too."""
+        return self
 
     def set_enabled(self, rule_id: str, enabled: bool) -> Future[str]:
         state = RuleState.ENABLED if enabled else RuleState.DISABLED

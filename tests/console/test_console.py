@@ -426,7 +426,7 @@ async def test_a_click_selects_and_a_click_on_a_key_acts() -> None:
 
 async def test_empty_states_say_what_to_expect() -> None:
     stage = Stage([], alerts=())
-    stage.change(rules=())
+    stage.change(rules=(), severities={})
     async with console(stage) as it:
         for part in ("No events yet.", "No alerts yet.", "No rules are loaded", "Select an alert", "no alerts"):
             assert part in it.text

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sentinel_engine.alerts import AlertBook, message_of
+from sentinel_engine.alerts import AlertBook
+from sentinel_engine.describe import message_of
 from sentinel_engine.history import History
 from sentinel_engine.match.plain import parse
 from sentinel_engine.processes import ProcessTable
 from sentinel_engine.records import Clock, Record, batch_of, decode, encode
 from sentinel_engine.rules.manifest import Limits, RuleSpec
-from sentinel_engine.rules.registry import Verdict
+from sentinel_engine.rules.verdict import Verdict
 from sentinel_engine.schema import KIND_BY_NAME
 from sentinel_engine.snapshot import Severity
 
@@ -33,21 +34,19 @@ def _book() -> AlertBook:
 
 
 def test_an_alert_names_event_process_and_rule() -> None:
-    alert = _book().add(VERDICT, _open(b"/etc/shadow", seq=9))
-    assert alert is not None
+    (alert,) = _book().add(VERDICT, _open(b"/etc/shadow", seq=9))
     assert (alert.id, alert.message, alert.score, alert.logs) == ("9-r", "cat read /etc/shadow", 50, ("log",))
     assert alert.process_tree[-1].pid == 7
 
 
 def test_repeats_within_ten_seconds_are_one_alert() -> None:
     book = _book()
-    first = book.add(VERDICT, _open(b"/a", 1 * S, seq=1))
-    assert first is not None
-    assert book.add(VERDICT, _open(b"/a", 10 * S, seq=2)) is None
-    assert book.add(VERDICT, _open(b"/a", 19 * S, seq=3)) is None
-    assert book.add(VERDICT, _open(b"/b", 19 * S, seq=4)) is not None
-    assert book.add(VERDICT, _open(b"/a", 19 * S, pid=8, seq=5)) is not None
-    assert book.add(VERDICT, _open(b"/a", 40 * S, seq=6)) is not None
+    assert book.add(VERDICT, _open(b"/a", 1 * S, seq=1))
+    assert book.add(VERDICT, _open(b"/a", 10 * S, seq=2)) == []
+    assert book.add(VERDICT, _open(b"/a", 19 * S, seq=3)) == []
+    assert book.add(VERDICT, _open(b"/b", 19 * S, seq=4))
+    assert book.add(VERDICT, _open(b"/a", 19 * S, pid=8, seq=5))
+    assert book.add(VERDICT, _open(b"/a", 40 * S, seq=6))
     (changed,) = book.changed()
     assert (changed.count, changed.last_time[11:21]) == (3, "00:00:19.0")
     assert book.changed() == []
@@ -57,21 +56,25 @@ def test_repeats_within_ten_seconds_are_one_alert() -> None:
 
 def test_a_rule_that_matches_everything_is_limited_and_counted() -> None:
     book = _book()
-    opened = [book.add(VERDICT, _open(b"/%d" % n, S, seq=n)) for n in range(1000)]
-    assert sum(alert is not None for alert in opened) == 200
+    opened = [alert for n in range(1000) for alert in book.add(VERDICT, _open(b"/%d" % n, S, seq=n))]
+    assert [alert.rule.id for alert in opened] == ["r"] * 200 + ["alerts-suppressed:r"]
     assert book.limited["r"] == 800
-    assert book.add(VERDICT, _open(b"/later", 2 * S, seq=2000)) is not None
+    assert [alert.rule.id for alert in book.add(VERDICT, _open(b"/later", 2 * S, seq=2000))] == ["r"]
+    told, alert = book.add(VERDICT, _open(b"/much-later", 20 * S, seq=2001))
+    assert (told.message, alert.rule.id) == ("alerts shown again: 800 of r were counted only", "r")
+    assert [alert.rule.id for alert in book.add(VERDICT, _open(b"/and-on", 21 * S, seq=2002))] == ["r"]
+    assert book.by_severity[Severity.HIGH] == 205
 
 
 def test_loss_in_the_window_is_in_the_alert() -> None:
     book = _book()
     book.note_loss(100 * S, 30)
     book.note_loss(105 * S, 37)
-    near = book.add(VERDICT, _open(b"/a", 108 * S, seq=1))
-    later = book.add(VERDICT, _open(b"/b", 112 * S, seq=2))
+    (near,) = book.add(VERDICT, _open(b"/a", 108 * S, seq=1))
+    (later,) = book.add(VERDICT, _open(b"/b", 112 * S, seq=2))
     book.note_loss(130 * S, 37)
-    clean = book.add(VERDICT, _open(b"/c", 131 * S, seq=3))
-    assert [a.loss if a else None for a in (near, later, clean)] == [37, 7, 0]
+    (clean,) = book.add(VERDICT, _open(b"/c", 131 * S, seq=3))
+    assert [a.loss for a in (near, later, clean)] == [37, 7, 0]
 
 
 def test_loss_noticed_later_is_added_to_the_alerts_it_is_about() -> None:
@@ -83,10 +86,9 @@ def test_loss_noticed_later_is_added_to_the_alerts_it_is_about() -> None:
     assert [(alert.id, alert.loss) for alert in book.changed()] == [("2-r", 4)]
     book.note_loss(110 * S, 9)
     assert book.changed() == []
-    assert book.add(VERDICT, _open(b"/new", 112 * S, seq=3)) is None  # its window has grown over the second loss
+    assert book.add(VERDICT, _open(b"/new", 112 * S, seq=3)) == []  # its window has grown over the second loss
     assert [(alert.id, alert.loss, alert.count) for alert in book.changed()] == [("2-r", 9, 2)]
-    late = book.add(VERDICT, _open(b"/late", 104 * S, seq=4))  # it waited in its ring
-    assert late is not None
+    (late,) = book.add(VERDICT, _open(b"/late", 104 * S, seq=4))  # it waited in its ring
     assert late.loss == 4
 
 
@@ -94,10 +96,10 @@ def test_a_loss_is_remembered_for_its_window_and_what_waits() -> None:
     book = _book()
     book.note_loss(10 * S, 3)
     book.note_loss(69 * S, 3)
-    waited = book.add(VERDICT, _open(b"/a", 15 * S, seq=1))
+    (waited,) = book.add(VERDICT, _open(b"/a", 15 * S, seq=1))
     book.note_loss(100 * S, 3)
-    forgotten = book.add(VERDICT, _open(b"/b", 15 * S, seq=2))
-    assert [a.loss if a else None for a in (waited, forgotten)] == [3, 0]
+    (forgotten,) = book.add(VERDICT, _open(b"/b", 15 * S, seq=2))
+    assert [a.loss for a in (waited, forgotten)] == [3, 0]
 
 
 def test_a_message_is_inert_and_keeps_unknown_fields() -> None:

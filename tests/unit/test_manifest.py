@@ -9,6 +9,7 @@ import pytest
 
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.manifest import (
+    CAPABILITIES,
     MAX_MODULE,
     RuleError,
     RuleProblem,
@@ -86,7 +87,7 @@ def test_defaults_are_the_folders_name_and_no_capabilities(rules: Path) -> None:
 def test_a_bare_module_is_named_by_its_file(rules: Path) -> None:
     (rules / "my_rule.wat").write_text(WAT)
     spec = only_spec(rules)
-    assert (spec.id, spec.folder, spec.capabilities) == ("my_rule", None, frozenset({"log", "clock"}))
+    assert (spec.id, spec.folder, spec.capabilities) == ("my_rule", None, CAPABILITIES)
 
 
 def test_a_folder_that_is_one_rule(rules: Path) -> None:
@@ -122,7 +123,11 @@ def test_the_second_of_two_equal_ids_is_a_problem(rules: Path) -> None:
         (MINIMAL + "sevrity: low\n", "unknown key 'sevrity'", "did you mean 'severity'?"),
         ('version: "1"\ntitle: t\nseverity: hihg\n', "severity: ", "did you mean 'high'?"),
         (MINIMAL + "kinds: [opne]\n", "kinds: unknown 'opne'", "did you mean 'open'?"),
-        (MINIMAL + "capabilities: [network]\n", "capabilities: unknown 'network'", "use one of clock, log"),
+        (
+            MINIMAL + "capabilities: [network]\n",
+            "capabilities: unknown 'network'",
+            "use one of clock, config, log, process, state",
+        ),
         ("version: 1.10\ntitle: t\nseverity: low\n", "version: expected 'str', got 'float'", "put the value in quotes"),
         ("title: t\nseverity: low\n", "missing required field 'version'", "rules/README.md"),
         (MINIMAL + "limits: {memory_bytes: 99999999999}\n", "limits.memory_bytes: ", "rules/README.md"),

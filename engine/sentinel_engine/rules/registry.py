@@ -14,29 +14,18 @@ from typing import Final, NamedTuple
 
 from sentinel_engine.records import Batch, Clock
 from sentinel_engine.rules.entry import Entry
-from sentinel_engine.rules.manifest import RuleError, RuleSpec
+from sentinel_engine.rules.manifest import RuleError
 from sentinel_engine.rules.shadow import Shadow
+from sentinel_engine.rules.verdict import LOST, RECOVERED, Verdict, coverage
 from sentinel_engine.rules.workshop import Finding, Workshop, taken
-from sentinel_engine.snapshot import RuleState, RuleView, Severity
+from sentinel_engine.snapshot import RuleState, RuleView
 from sentinel_engine.text import lossless
 from sentinel_engine.wasm.rule import Failure, LoadedRule, Match
 from sentinel_engine.wasm.sandbox import Sandbox
 from sentinel_engine.wasm.selection import Selection, Selector
 from sentinel_engine.wasm.workers import Workers
 
-LOST, RECOVERED = "coverage lost", "coverage recovered"
 _NO_RULE_FIX: Final = "reload all rules to look for new ones"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A rule's match of the event at ``index`` in the batch; or that the rule's own coverage has changed there."""
-
-    spec: RuleSpec
-    sha256: str
-    index: int
-    score: int
-    logs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +97,14 @@ class Registry:
         self._selector.load(batch)
         tasks = self._tasks(only)
         found: list[tuple[int, int, Verdict]] = [
-            (0, -1, _coverage(RECOVERED, entry, f"{entry.id} runs again", 0)) for entry in self._take_recovered()
+            (0, -1, coverage(RECOVERED, rule.spec, rule.sha256, f"{rule.spec.id} runs again", 0))
+            for rule in self._take_recovered()
         ]
         for order, (task, (matches, failures)) in enumerate(zip(tasks, self._workers.run(tasks, _run), strict=True)):
             found += [(match.index, order, _verdict(task.rule, match)) for match in matches]
             if failures and (said := self._note_failures(task.entry, failures, batch.base)):
                 index = failures[-1].index
-                found.append((index, order, _coverage(LOST, task.entry, said, index)))
+                found.append((index, order, coverage(LOST, task.rule.spec, task.rule.sha256, said, index)))
             if task.entry.shadow:
                 self._compare(task.entry, task.entry.shadow, task.rule, matches, batch)
         found.sort(key=lambda one: one[:2])
@@ -156,9 +146,9 @@ class Registry:
         self._recovered.append(entry)
         self._notices.append(f"{RECOVERED}: {entry.id} runs again after its quarantine")
 
-    def _take_recovered(self) -> list[Entry]:
+    def _take_recovered(self) -> list[LoadedRule]:
         recovered, self._recovered = self._recovered, []
-        return [entry for entry in recovered if entry.loaded]
+        return [entry.loaded for entry in recovered if entry.loaded]
 
     # Changes.
 
@@ -326,13 +316,3 @@ def _run(task: _Task) -> tuple[list[Match], list[Failure]]:
 
 def _verdict(rule: LoadedRule, match: Match) -> Verdict:
     return Verdict(rule.spec, rule.sha256, match.index, match.score, tuple(map(lossless, match.logs)))
-
-
-def _coverage(what: str, entry: Entry, said: str, index: int) -> Verdict:
-    """About the rule itself, beside the event at which it failed or which it sees first again."""
-    assert entry.loaded
-    spec = replace(
-        entry.loaded.spec, id=f"{what.replace(' ', '-')}:{entry.id}", title=what, severity=Severity.HIGH, attack=(),
-        message=f"{what}: {said}",
-    )  # fmt: skip
-    return Verdict(spec, entry.sha256, index, 1)

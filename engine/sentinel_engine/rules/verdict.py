@@ -1,0 +1,34 @@
+"""What comes out of a rule: a verdict about an event, or about the rule's own coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sentinel_engine.rules.manifest import RuleSpec
+from sentinel_engine.snapshot import Severity
+
+LOST: Final = "coverage lost"
+RECOVERED: Final = "coverage recovered"
+SUPPRESSED: Final = "alerts suppressed"
+SHOWN_AGAIN: Final = "alerts shown again"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A rule's match of the event at ``index`` in the batch; or that the rule's own coverage has changed there."""
+
+    spec: RuleSpec
+    sha256: str
+    index: int
+    score: int
+    logs: tuple[str, ...] = ()
+
+
+def coverage(what: str, spec: RuleSpec, sha256: str, said: str, index: int) -> Verdict:
+    """A verdict about the rule itself, on the event at which that was noticed; its id is ``coverage-lost:RULE`` …"""
+    about = replace(
+        spec, id=f"{what.replace(' ', '-')}:{spec.id}", title=what, severity=Severity.HIGH, attack=(),
+        message=f"{what}: {said}",
+    )  # fmt: skip
+    return Verdict(about, sha256, index, 1)

@@ -150,7 +150,7 @@ def list_sessions(outer: Options, /, **given: Any) -> None:
 @live
 def doctor(*, as_json: bool, loader: str | None) -> None:
     """Say what this host can do, and the exact fix for what it cannot."""
-    checks = [*preflight.checks(preflight.Loader(loader or preflight.Loader.AUTO)), fields()]
+    checks = [*preflight.checks(preflight.Loader(loader or preflight.Loader.AUTO)), fields(), preflight.after_start()]
     if as_json:
         echo_json(checks)
     else:

@@ -18,12 +18,14 @@ from typing import Final
 import click
 
 from sentinel_engine import session as sessions
+from sentinel_engine.collector import preflight
 from sentinel_engine.collector.live import LiveSource
 from sentinel_engine.collector.loader import Loading
 from sentinel_engine.collector.recorded import RecordedSource
 from sentinel_engine.collector.scope import parse_scope
 from sentinel_engine.collector.source import Source
 from sentinel_engine.pipeline import Listener, Pipeline
+from sentinel_engine.privileges import PrivilegeError, drop_everywhere, names
 from sentinel_engine.recording import Header, RecordingWriter
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.registry import Registry
@@ -105,11 +107,21 @@ def running(
     # What is there by now stays until the end: it is not looked through again and again.
     gc.freeze()
     gc.enable()
-    pipeline.start()
     try:
+        session.act("notice", "", _dropped())
+        pipeline.start()
         yield pipeline
     finally:
         pipeline.close()
+
+
+def _dropped() -> str:
+    """Give up what only loading and opening needed; a sentence that says what is left."""
+    try:
+        left = drop_everywhere(preflight.kept())
+    except (OSError, PrivilegeError) as error:
+        raise Failure(f"privileges cannot be given up ({error}); report this, with `sentinel-tui doctor`", HOST) from error
+    return f"goes on with {names(left.capabilities)}; no_new_privs"
 
 
 def _recorder(path: Path, source: Source) -> RecordingWriter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import sys
@@ -12,6 +13,7 @@ from typing import Final
 NR_BPF: Final = {"x86_64": 321, "aarch64": 280}
 _MAP_CREATE, _MAP_LOOKUP_ELEM, _MAP_UPDATE_ELEM, _MAP_DELETE_ELEM, _MAP_GET_NEXT_KEY = 0, 1, 2, 3, 4
 _RAW_TRACEPOINT_OPEN = 17
+_NO_FD: Final = 0xFFFFFFFF
 MAP_TYPE_RINGBUF: Final = 27
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -90,6 +92,18 @@ class Map:
 def attach(program: int) -> int:
     """Attach this typed raw tracepoint program, as long as the descriptor returned is open. Raises OSError."""
     return _bpf(_RAW_TRACEPOINT_OPEN, _RawTracepoint(0, program))
+
+
+def usable() -> bool:
+    """Whether this thread may use maps, and attach programs, that it has descriptors of.
+
+    Before Linux 5.19, kernel.unprivileged_bpf_disabled asks for CAP_BPF at each call of bpf(2).
+    """
+    try:
+        _bpf(_MAP_LOOKUP_ELEM, _Element(_NO_FD))
+    except OSError as error:
+        return error.errno == errno.EBADF
+    return True
 
 
 def create_ring(size: int) -> int:

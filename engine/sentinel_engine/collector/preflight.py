@@ -13,15 +13,16 @@ from typing import Final
 
 import msgspec
 
+from sentinel_engine import privileges
 from sentinel_engine.collector import core
 from sentinel_engine.collector.btf import VMLINUX
-from sentinel_engine.collector.maps import create_ring
+from sentinel_engine.collector.maps import create_ring, usable
+from sentinel_engine.privileges import WATCHING, Capability
 
 _BCC: Final = Path("/usr/lib/python3/dist-packages/bcc")
 _LOCKDOWN: Final = Path("/sys/kernel/security/lockdown")
 _HOST_PID_NAMESPACE: Final = "pid:[4026531836]"  # PROC_PID_INIT_INO, fixed in the kernel
 _OLDEST: Final = (5, 11)  # the ring buffer is from 5.8, a typed pointer to the current task from 5.11
-_CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
 
 
 class Loader(StrEnum):
@@ -56,6 +57,23 @@ def choose(loader: Loader) -> Loader:
     if loader is not Loader.AUTO:
         return loader
     return Loader.CORE if _core().ok else Loader.BCC
+
+
+def kept() -> frozenset[Capability]:
+    """The capabilities that a live session goes on with, found out by trying; the caller may have less of them."""
+    with privileges.none_effective():
+        if usable():
+            return WATCHING
+    own = privileges.effective()
+    return WATCHING | {Capability.CAP_BPF if Capability.CAP_BPF in own else Capability.CAP_SYS_ADMIN}
+
+
+def after_start() -> Check:
+    """What a live session started by us goes on with: never a reason not to run."""
+    keep = kept()
+    why = ", since this kernel wants that for each use of a map" if keep - WATCHING else ""
+    names = privileges.names(keep & privileges.effective())
+    return Check("after start", True, f"goes on with {names}{why}; no_new_privs")
 
 
 def bcc_folder() -> Path:
@@ -93,12 +111,11 @@ def _kernel() -> Check:
 
 
 def _privilege() -> Check:
-    status = Path("/proc/self/status").read_text()
-    capabilities = int(status.partition("CapEff:")[2].split(maxsplit=1)[0], 16)
-    enough = capabilities >> _CAP_SYS_ADMIN & 1 or (capabilities >> _CAP_BPF & capabilities >> _CAP_PERFMON & 1)
+    own = privileges.effective()
+    enough = Capability.CAP_SYS_ADMIN in own or {Capability.CAP_BPF, Capability.CAP_PERFMON} <= own
     user = os.geteuid()
     return _judge(
-        "privilege", bool(enough) and _ring_error() != errno.EPERM, f"user id {user} may load eBPF programs",
+        "privilege", enough and _ring_error() != errno.EPERM, f"user id {user} may load eBPF programs",
         f"user id {user} may not load eBPF programs", "run as root (sudo), or with CAP_BPF and CAP_PERFMON",
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import wasmtime
 
+from sentinel_engine.privileges import NOTHING, drop
 from sentinel_engine.rules.manifest import RuleError
 
 SECONDS: Final = 10
@@ -66,6 +67,7 @@ def compile_apart(code: bytes) -> bytes:
 
 
 def _main() -> None:
+    drop(NOTHING)
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     engine = wasmtime.Engine(configuration(trusted=True))

@@ -25,7 +25,7 @@ from sentinel_engine.collector.recorded import RecordedSource
 from sentinel_engine.collector.scope import parse_scope
 from sentinel_engine.collector.source import Source
 from sentinel_engine.pipeline import Listener, Pipeline
-from sentinel_engine.privileges import PrivilegeError, drop_everywhere, names
+from sentinel_engine.privileges import WATCHING, PrivilegeError, drop_everywhere, names
 from sentinel_engine.recording import Header, RecordingWriter
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.registry import Registry
@@ -108,20 +108,21 @@ def running(
     gc.freeze()
     gc.enable()
     try:
-        session.act("notice", "", _dropped())
+        _drop_privileges(session)
         pipeline.start()
         yield pipeline
     finally:
         pipeline.close()
 
 
-def _dropped() -> str:
-    """Give up what only loading and opening needed; a sentence that says what is left."""
+def _drop_privileges(session: sessions.Session) -> None:
+    """Give up what only loading and opening needed; what the kernel makes us keep beyond that is in the session."""
     try:
-        left = drop_everywhere(preflight.kept())
+        kept = drop_everywhere(preflight.kept()).capabilities
     except (OSError, PrivilegeError) as error:
-        raise Failure(f"privileges cannot be given up ({error}); report this, with `sentinel-tui doctor`", HOST) from error
-    return f"goes on with {names(left.capabilities)}; no_new_privs"
+        raise Failure(f"privileges cannot be given up ({error}); please report this", HOST) from error
+    if kept - WATCHING:
+        session.act("notice", "", f"this kernel wants more for each use of a map: goes on with {names(kept)}")
 
 
 def _recorder(path: Path, source: Source) -> RecordingWriter:

@@ -61,7 +61,7 @@ def help_page(width: int) -> list[Line]:
                 lines.append(
                     ((fit(action.shown, _KEY_WIDTH), "strong"), (fit(action.help, width - _KEY_WIDTH), "text"))
                 )
-    return [*lines[1:], *_FILTER_HELP]
+    return [*lines[1:], *_FILTER_HELP, *_PRIVILEGES]
 
 
 _FILTER_HELP: Sequence[Line] = (
@@ -71,6 +71,17 @@ _FILTER_HELP: Sequence[Line] = (
     (("kind=exec           ", "strong"), ("a field with this value: kind, pid, uid, comm, path, port …", "text")),
     (("uid!=0              ", "strong"), ("a field without it", "text")),
     (("kind=open comm=cat  ", "strong"), ("words are AND-ed; quote a value that has spaces", "text")),
+)
+_PRIVILEGES: Sequence[Line] = (
+    (),
+    (("What this process may still do", "accent strong"),),
+    (("CAP_DAC_READ_SEARCH ", "strong"), ("read files and processes, whoever they belong to", "text")),
+    (("CAP_SYS_PTRACE      ", "strong"), ("see the details of processes", "text")),
+    (("CAP_KILL            ", "strong"), ("end processes", "text")),
+    (
+        ("no_new_privs        ", "strong"),
+        ("nor can what it starts; `sentinel-tui doctor` has this host's list", "text"),
+    ),
 )
 
 

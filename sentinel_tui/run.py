@@ -8,7 +8,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -25,7 +25,7 @@ from sentinel_engine.collector.recorded import RecordedSource
 from sentinel_engine.collector.scope import parse_scope
 from sentinel_engine.collector.source import Source
 from sentinel_engine.pipeline import Listener, Pipeline
-from sentinel_engine.privileges import WATCHING, PrivilegeError, drop_everywhere, names
+from sentinel_engine.privileges import WATCHING, Capability, PrivilegeError, drop_everywhere, names
 from sentinel_engine.recording import Header, RecordingWriter
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.registry import Registry
@@ -108,17 +108,17 @@ def running(
     gc.freeze()
     gc.enable()
     try:
-        _drop_privileges(session)
+        _drop_privileges(session, preflight.kept() if source.live else WATCHING)
         pipeline.start()
         yield pipeline
     finally:
         pipeline.close()
 
 
-def _drop_privileges(session: sessions.Session) -> None:
+def _drop_privileges(session: sessions.Session, keep: Set[Capability]) -> None:
     """Give up what only loading and opening needed; what the kernel makes us keep beyond that is in the session."""
     try:
-        kept = drop_everywhere(preflight.kept()).capabilities
+        kept = drop_everywhere(keep).capabilities
     except (OSError, PrivilegeError) as error:
         raise Failure(f"privileges cannot be given up ({error}); please report this", HOST) from error
     if kept - WATCHING:

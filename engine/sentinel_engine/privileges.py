@@ -138,7 +138,7 @@ def drop_everywhere(keep: Set[Capability]) -> Held:
 
 def _sets(status: Path) -> dict[str, int]:
     """The masks in a thread's status file, and NoNewPrivs, by their names there."""
-    fields = (line.split(":") for line in status.read_text("ascii", "replace").splitlines())
+    fields = (line.split(":") for line in status.read_text("utf-8", "replace").splitlines())
     return {name: int(value, 16) for name, value, *_ in fields if name.startswith("Cap") or name == "NoNewPrivs"}
 
 

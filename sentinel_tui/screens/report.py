@@ -80,7 +80,7 @@ _PRIVILEGES: Sequence[Line] = (
     (("CAP_KILL            ", "strong"), ("end processes", "text")),
     (
         ("no_new_privs        ", "strong"),
-        ("nor can what it starts; `sentinel-tui doctor` has this host's list", "text"),
+        ("what it starts can do no more; `doctor` says what this kernel needs beyond", "text"),
     ),
 )
 

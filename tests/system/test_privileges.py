@@ -132,7 +132,9 @@ def test_the_console_works_on_with_three_capabilities(console: tuple[Terminal, i
     last = cat(theirs / "needle-b")
     terminal.until_text(f"◀ alert {last}")
 
-    terminal.type("e")
+    terminal.type("?", "End")
+    terminal.until("the same on the help screen", lambda screen: all(one.name in screen for one in WATCHING))
+    terminal.type("Enter", "e")
     terminal.until_text("exported")
     assert_dropped(pid, WATCHING_MASK)
     terminal.type("q")

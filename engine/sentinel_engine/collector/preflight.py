@@ -70,10 +70,9 @@ def kept() -> frozenset[Capability]:
 
 def after_start() -> Check:
     """What a live session started by us goes on with: never a reason not to run."""
-    keep = kept()
-    why = ", since this kernel wants that for each use of a map" if keep - WATCHING else ""
-    names = privileges.names(keep & privileges.effective())
-    return Check("after start", True, f"goes on with {names}{why}; no_new_privs")
+    keep = kept() & privileges.effective()
+    why = ", since this kernel wants more for each use of a map" if keep - WATCHING else ""
+    return Check("after start", True, f"goes on with {privileges.names(keep)}{why}; no_new_privs")
 
 
 def bcc_folder() -> Path:

@@ -134,7 +134,9 @@ def test_the_console_works_on_with_three_capabilities(console: tuple[Terminal, i
 
     terminal.type("?", "End")
     terminal.until("the same on the help screen", lambda screen: all(one.name in screen for one in WATCHING))
-    terminal.type("Enter", "e")
+    terminal.type("Enter")
+    terminal.until("the main screen", lambda screen: "CAP_KILL" not in screen)
+    terminal.type("e")
     terminal.until_text("exported")
     assert_dropped(pid, WATCHING_MASK)
     terminal.type("q")

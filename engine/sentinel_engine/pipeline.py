@@ -212,7 +212,7 @@ class Pipeline:
     def introduce(self, rule_id: str) -> None:
         """Show a new generation the processes that are there; the one before has told of them, so no alert comes."""
         if batch := self._processes.snapshot():
-            self._registry.run(batch, rule_id)
+            self._registry.introduce(rule_id, batch)
 
     def _set_scope(self, scope: Scope) -> str:
         self._source.set_scope(scope)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sentinel_engine.records import Batch, Clock, batch_of, encode
-from sentinel_engine.rules.manifest import Limits, RuleSpec
+from sentinel_engine.rules.manifest import CAPABILITIES, Limits, RuleSpec
 from sentinel_engine.schema import KIND_BY_NAME
 from sentinel_engine.snapshot import Severity
 from sentinel_engine.wasm.rule import Failure, LoadedRule, Match
@@ -18,7 +18,7 @@ MODULES = Path(__file__).parent / "modules"
 OFFSET = 1_700_000_000_000_000_000
 SPEC = RuleSpec(
     id="r", path=Path("r.wasm"), folder=None, title="t", version="1", severity=Severity.HIGH, attack=(), kinds=(),
-    capabilities=frozenset({"log", "clock"}), limits=Limits(), message="", config=b"",
+    capabilities=CAPABILITIES, limits=Limits(), message="", config=b"",
 )  # fmt: skip
 
 
@@ -59,6 +59,6 @@ class Bench:
 
     def run(self, rule: LoadedRule, batch: Batch, patience: int = 5) -> tuple[list[Match], list[Failure]]:
         """Its matches and failures over this batch."""
-        self.selector.load(batch)
+        self.selector.load(batch, processes=rule.abi.looks_up)
         selection = self.selector.select(rule.abi.mask)
         return rule.run(selection, patience) if selection else ([], [])

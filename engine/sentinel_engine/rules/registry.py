@@ -76,6 +76,7 @@ class Registry:
         self._entries: dict[str, Entry] = {}
         self._recovered: list[Entry] = []
         self._notices: list[str] = []
+        self._lookups = False  # whether a rule may look processes up; from then on they are kept
 
     def load(self) -> None:
         """Find and load all rules; one that cannot be loaded is kept as failed. Raises RulesFolderError."""
@@ -92,10 +93,10 @@ class Registry:
 
     # The run.
 
-    def run(self, batch: Batch, only: str | None = None) -> list[Verdict]:
-        """The verdicts of all enabled rules (or this one) over the batch, by event, then in the order of the rules."""
-        self._selector.load(batch)
-        tasks = self._tasks(only)
+    def run(self, batch: Batch) -> list[Verdict]:
+        """The verdicts of all enabled rules over the batch, by event, then in the order of the rules."""
+        self._selector.load(batch, processes=self._lookups)
+        tasks = self._tasks()
         found: list[tuple[int, int, Verdict]] = [
             (0, -1, coverage(RECOVERED, rule.spec, rule.sha256, f"{rule.spec.id} runs again", 0))
             for rule in self._take_recovered()
@@ -110,13 +111,22 @@ class Registry:
         found.sort(key=lambda one: one[:2])
         return [verdict for _, _, verdict in found]
 
-    def _tasks(self, only: str | None) -> list[_Task]:
+    def introduce(self, rule_id: str, batch: Batch) -> None:
+        """Show this rule, or its shadow when that is new, what was there before it. Nothing comes of that."""
+        entry = self._running(rule_id)
+        shadow = entry.shadow.rule if entry.shadow else None
+        rule = shadow if shadow and not shadow.figures.calls else entry.loaded
+        self._selector.load(batch, processes=self._lookups)
+        if rule and (selection := self._selector.select(rule.abi.mask)):
+            rule.run(selection, entry.quarantine.patience(self._monotonic()))
+
+    def _tasks(self) -> list[_Task]:
         now = self._monotonic()
         tasks = []
         for entry in self._entries.values():
             if entry.state is RuleState.QUARANTINED and not entry.quarantine.left(now):
                 self._release(entry)
-            if entry.state is RuleState.ENABLED and entry.loaded and only in (None, entry.id):
+            if entry.state is RuleState.ENABLED and entry.loaded:
                 selection = self._selector.select(entry.loaded.abi.mask)
                 if selection or entry.shadow:
                     tasks.append(_Task(entry, entry.loaded, selection, entry.quarantine.patience(now)))
@@ -190,7 +200,12 @@ class Registry:
         if entry.generation == 1 and entry.state is RuleState.DISABLED:
             said += ", off as its rule.yaml says"
         said += f"; {problem}" if problem else "; it keeps its state" if rule.keeps_state else ""
-        return Change("reload" if before else "load", entry.id, said, before, rule.sha256, fresh=not rule.keeps_state)
+        fresh = self._begins_to_look_up(rule) or not rule.keeps_state
+        return Change("reload" if before else "load", entry.id, said, before, rule.sha256, fresh=fresh)
+
+    def _begins_to_look_up(self, rule: LoadedRule) -> bool:
+        before, self._lookups = self._lookups, self._lookups or rule.abi.looks_up
+        return self._lookups and not before
 
     def _refuse(self, entry: Entry | None, finding: Finding, problem: RuleError) -> Change:
         if entry is None:
@@ -232,8 +247,9 @@ class Registry:
         if old := entry.end_shadow():
             old.rule.close()
         entry.shadow = Shadow(finding.rule, self._clock)
+        self._begins_to_look_up(finding.rule)
         said = f"{entry.id} has a shadow: {finding.rule.sha256[:12]} sees the same events, without a voice"
-        return Change("shadow", entry.id, said, entry.sha256, finding.rule.sha256)
+        return Change("shadow", entry.id, said, entry.sha256, finding.rule.sha256, fresh=True)
 
     def promote(self, rule_id: str) -> Change:
         """Let the shadow be the rule. Raises RuleError when there is none that runs."""

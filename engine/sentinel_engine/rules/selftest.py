@@ -115,7 +115,8 @@ def _encode(form: _Test) -> tuple[list[bytes], dict[int, Outcome]]:
 
 def _run(case: _Case, spec: RuleSpec, module: bytes, sandbox: Sandbox, selector: Selector) -> TestResult:
     rule = LoadedRule(sandbox, spec, module, _CLOCK)
-    selector.load(batch_of(case.records))
+    selector.forget_processes()
+    selector.load(batch_of(case.records), processes=rule.abi.looks_up)
     try:
         selection = selector.select(rule.abi.mask)
         matches, failures = rule.run(selection, patience=1) if selection else ([], [])

@@ -6,9 +6,10 @@
 (module
   (import "shim" "arena" (memory $a 1 1))
   (import "sandbox" "records" (memory $b 1 4096 shared))
+  (import "sandbox" "processes" (memory $p 5 1024 shared))
   (import "rule" "memory" (memory $r 0))
   (import "rule" "eval" (func $eval (param i32 i32) (result i32)))
-  (import "shim" "hook" (table $hook 2 2 funcref))
+  (import "shim" "hook" (table $hook 3 3 funcref))
   (import "shim" "now" (global $now (mut i64)))
   (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))
   (export "memory" (memory $a)) ;; where clock_time_get writes
@@ -18,7 +19,7 @@
   (global $highest (mut i32) (i32.const 0))    ;; the largest return value that is a match
   (global $sample (mut i32) (i32.const 0))
   (global $overhead (mut i64) (i64.const 0x7fffffffffffffff))
-  (elem (table $hook) (i32.const 0) func $log $no_environment)
+  (elem (table $hook) (i32.const 0) func $log $no_environment $process)
 
   (func (export "setup") (param $offset i64) (param $input i32) (param $path_only i32)
     (local $n i32) (local $start i64) (local $took i64)
@@ -165,6 +166,31 @@
     (i32.store $a (local.get $at) (i32.load $a (i32.const 0)))
     (i32.store $a offset=4 (local.get $at) (local.get $len))
     (i32.store $a offset=16 (i32.const 0) (i32.add (local.get $used) (i32.add (local.get $len) (i32.const 8)))))
+
+  ;; host.get_process: the process that has this pid at the time of the event, as an exec record. Returns its length, 0
+  ;; when there is none, and what it would be, negative, when it is longer than the room. See processes.wat.
+  (func $process (param $pid i32) (param $ptr i32) (param $room i32) (result i32)
+    (local $cell i32) (local $at i32) (local $found i32) (local $when i64) (local $len i32)
+    (local.set $when (i64.sub (global.get $now) (global.get $offset)))
+    (local.set $cell (i32.load $p offset=4096 (i32.shl (i32.and (local.get $pid) (i32.const 65535)) (i32.const 2))))
+    (block $done
+      (loop $next
+        (br_if $done (i32.eqz (local.get $cell)))
+        (if (i32.eq (i32.load $p offset=28 (local.get $cell)) (local.get $pid))
+          (then
+            (local.set $at (local.get $cell))
+            (loop $older
+              (local.set $found (local.get $at))
+              (br_if $done (i64.le_u (i64.load $p offset=8 (local.get $at)) (local.get $when)))
+              (local.set $at (i32.load $p offset=1012 (local.get $at)))
+              (br_if $older (local.get $at)))))
+        (local.set $cell (i32.load $p offset=1008 (local.get $cell)))
+        (br $next)))
+    (if (i32.eqz (local.get $found)) (then (return (i32.const 0))))
+    (local.set $len (i32.load $p (local.get $found)))
+    (if (i32.gt_u (local.get $len) (local.get $room)) (then (return (i32.sub (i32.const 0) (local.get $len)))))
+    (memory.copy $r $p (local.get $ptr) (local.get $found) (local.get $len))
+    (local.get $len))
 
   ;; WASI's environ_sizes_get, which a Rust module built for WASI calls and cannot do without: no variables.
   (func $no_environment (param $count i32) (param $bytes i32) (result i32)

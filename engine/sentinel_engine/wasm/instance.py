@@ -132,6 +132,7 @@ class Instance:
             ("rule", "memory"): rule["memory"],
             ("rule", "eval"): rule[self.abi.function],
             ("sandbox", "records"): sandbox.records,
+            ("sandbox", "processes"): sandbox.processes,
             **{("shim", name): shim[name] for name in ("arena", "hook", "now")},
         }
         clock = sandbox.linker.get(self._store, "wasi_snapshot_preview1", "clock_time_get")

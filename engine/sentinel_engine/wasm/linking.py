@@ -14,9 +14,11 @@ from sentinel_engine.rules.manifest import RuleError, RuleSpec
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KINDS, mask_of
 
 ABI_MARKER: Final = "sentinel_abi_v1"
+_HOST_MODULE: Final = "host"
 _HOST: Final = {
     "log_message": ("log", ["i32", "i32"], []),
     "get_timestamp": ("clock", [], ["i64"]),
+    "get_process": ("process", ["i32", "i32", "i32"], ["i32"]),
 }
 _OPTIONAL: Final[tuple[tuple[str, list[str], str], ...]] = (
     ("sentinel_alloc", ["i32"], "i32"),
@@ -31,11 +33,15 @@ _PATHS: Final = sum(kind.bit for kind in KINDS if kind.strings[:1] in {("path",)
 
 @dataclass(frozen=True, slots=True)
 class Abi:
-    """How a rule is called: the export, whether it gets only the path, and which kinds it sees."""
+    """How a rule is called: the export, whether it gets only the path, and which kinds it sees.
+
+    ``looks_up``: whether it may ask for processes, so that they have to be kept for it.
+    """
 
     function: str
     path_only: bool
     mask: int
+    looks_up: bool
 
 
 def abi_of(module: wasmtime.Module, spec: RuleSpec) -> Abi:
@@ -58,7 +64,8 @@ def abi_of(module: wasmtime.Module, spec: RuleSpec) -> Abi:
     if not version and mask & ~_PATHS:
         wrong = ", ".join(kind.name for kind in KINDS if kind.bit & mask & ~_PATHS)
         raise RuleError(f"check_file_access cannot be called for {wrong}: no path", "list only kinds with a path")
-    return Abi(function, not version, mask)
+    looks_up = any(one.module == _HOST_MODULE and one.name == "get_process" for one in module.imports)
+    return Abi(function, not version, mask, looks_up)
 
 
 def _must_be(exports: dict[str, AsExternType], name: str, params: list[str], results: list[str]) -> None:
@@ -83,10 +90,10 @@ def imports_of(module: wasmtime.Module, spec: RuleSpec, store: wasmtime.Store, s
             environment = wanted.name == "environ_sizes_get" and _is(wanted.type, ["i32", "i32"], ["i32"])
             linked.append(shim["environ_sizes_get"] if environment else _deny(store, wanted.type))
             continue
-        if wanted.module != "host" or wanted.name not in _HOST:
+        if wanted.module != _HOST_MODULE or wanted.name not in _HOST:
             raise RuleError(
                 f"it imports {name}, which no rule is given",
-                "a rule may import host.log_message and host.get_timestamp; build without the rest",
+                f"a rule may import {', '.join(f'{_HOST_MODULE}.{one}' for one in _HOST)}; build without the rest",
             )
         capability, params, results = _HOST[wanted.name]
         if not isinstance(wanted.type, wasmtime.FuncType) or not _is(wanted.type, params, results):

@@ -22,17 +22,19 @@ TICK_SECONDS: Final = 0.01
 # The worst found (4,000 loops over 3,000 variables) takes 0.3 s for 16 KiB and 3.4 s for 64 KiB: up to here no limit is
 # needed, and a rule as they are written takes a few ms. A child, which has one, takes 80 ms more.
 _COMPILE_HERE: Final = 16 << 10
-_RECORDS_PAGES: Final = 4096  # as in driver.wat; 256 MiB of addresses, of which a batch takes some 4 at most
+# As in driver.wat. 256 MiB of addresses for a batch, which takes some 4 at most; 64 MiB for 65,000 processes.
+_RECORDS_PAGES: Final = (1, 4096)
+_PROCESSES_PAGES: Final = (5, 1024)
 _TRAP: Final = re.compile(r"wasm trap: (.+)")
 _CAUSE: Final = re.compile(r"0: (.+)")
 _FIX_MODULE: Final = "build it as a WebAssembly 1.0 module; engine/README.md says what a rule may hold"
 
 
-class Records(wasmtime.SharedMemory):
-    """The memory that batches are laid into, for the drivers of all rules; the rules themselves cannot reach it."""
+class SharedMemory(wasmtime.SharedMemory):
+    """Memory for our own modules beside all rules, their drivers among them; the rules themselves cannot reach it."""
 
-    def __init__(self, engine: wasmtime.Engine) -> None:
-        super().__init__(engine, wasmtime.MemoryType(wasmtime.Limits(1, _RECORDS_PAGES), shared=True))
+    def __init__(self, engine: wasmtime.Engine, limits: tuple[int, int]) -> None:
+        super().__init__(engine, wasmtime.MemoryType(wasmtime.Limits(*limits), shared=True))
 
     def _as_extern(self) -> ffi.wasmtime_extern_t:
         # wasmtime-py 50 hands over the address of its own variable here, which is one pointer too many.
@@ -46,10 +48,11 @@ class Sandbox:
     def __init__(self) -> None:
         self.engine = wasmtime.Engine(configuration(trusted=True))
         self._checker = wasmtime.Engine(configuration(trusted=False))
-        self.records = Records(self.engine)
+        self._share()
         self.shim = self._own("shim")
         self.driver = self._own("driver")
         self.select = self._own("select")
+        self.keep_processes = self._own("processes")
         self.linker = wasmtime.Linker(self.engine)
         self.linker.define_wasi()
         # For as long as a rule of the same code is loaded.
@@ -70,10 +73,14 @@ class Sandbox:
         return module, sha256
 
     def apart(self) -> Sandbox:
-        """The same with record memory of its own: for rules that another thread tries out."""
+        """The same with shared memory of its own: for rules that another thread tries out."""
         twin = copy.copy(self)
-        twin.records = Records(self.engine)
+        twin._share()
         return twin
+
+    def _share(self) -> None:
+        self.records = SharedMemory(self.engine, _RECORDS_PAGES)
+        self.processes = SharedMemory(self.engine, _PROCESSES_PAGES)
 
     def close(self) -> None:
         """Stop the ticker."""

@@ -52,20 +52,32 @@ class Selector:
         self._records = sandbox.records
         self._store = wasmtime.Store(sandbox.engine)
         self._store.set_epoch_deadline(1 << 62)  # our own code, and it ends
-        pick = wasmtime.Instance(self._store, sandbox.select, [self._records]).exports(self._store)["pick"]
-        assert isinstance(pick, wasmtime.Func)
-        self._pick = FastCall(self._store, pick)
+        self._pick = self._linked(sandbox.select, self._records)["pick"]
+        keep = self._linked(sandbox.keep_processes, self._records, sandbox.processes)
+        self._apply, self.forget_processes = keep["apply"], keep["clear"]
+        self.forget_processes()
         self._memory = ctypes.addressof(self._records.data_ptr().contents)
         self._batch: Batch | None = None
         self._selections: dict[int, Selection] = {}
         self._present = self._end = 0
 
-    def load(self, batch: Batch) -> None:
-        """Take up this batch."""
+    def _linked(self, module: wasmtime.Module, *memories: wasmtime.SharedMemory) -> dict[str, FastCall]:
+        exports = wasmtime.Instance(self._store, module, memories).exports(self._store)
+        return {
+            one.name: FastCall(self._store, function)
+            for one in module.exports
+            if isinstance(function := exports[one.name], wasmtime.Func)
+        }
+
+    def load(self, batch: Batch, *, processes: bool = False) -> None:
+        """Take up this batch. ``processes``: keep account of them, for rules that look them up."""
         self._batch = batch
         self._selections.clear()
         self._present = sum(compress(_BITS, batch.counts))
         self._end = RECORDS_AT
+        if processes:
+            self._lay()
+            self._apply(RECORDS_AT, len(batch.data))
 
     def select(self, mask: int) -> Selection | None:
         """The records of the loaded batch whose kind is in the mask; None when there are none."""
@@ -80,9 +92,7 @@ class Selector:
         assert self._batch is not None
         batch = self._batch
         if self._end == RECORDS_AT:
-            self._reserve(len(batch.data) + _SLACK)
-            ctypes.memmove(self._memory + RECORDS_AT, batch.data, len(batch.data))
-            self._end += len(batch.data) + _SLACK & ~7
+            self._lay()
         at = self._end
         self._reserve(4 * len(batch))
         if mask == self._present:
@@ -93,6 +103,13 @@ class Selector:
         count = self._pick(mask, RECORDS_AT, len(batch.data), at)
         self._end += 4 * count
         return Selection(at, count, batch, (ctypes.c_uint32 * count).from_address(self._memory + at))
+
+    def _lay(self) -> None:
+        assert self._batch is not None
+        data = self._batch.data
+        self._reserve(len(data) + _SLACK)
+        ctypes.memmove(self._memory + RECORDS_AT, data, len(data))
+        self._end += len(data) + _SLACK & ~7
 
     def _reserve(self, size: int) -> None:
         """Make sure that there are so many bytes more. The memory never moves."""

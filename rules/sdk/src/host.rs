@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The two host functions. Using one asks for its capability in rule.yaml: `log` or `clock`.
+//! The host functions. Using one asks for its capability in rule.yaml: `log`, `clock` or `process`.
 
 use core::fmt;
+
+use crate::record::HEADER_SIZE;
+use crate::Event;
 
 mod sys {
     #[link(wasm_import_module = "host")]
     extern "C" {
         pub fn log_message(ptr: *const u8, len: usize);
         pub fn get_timestamp() -> i64;
+        pub fn get_process(pid: u32, ptr: *mut u8, room: usize) -> i32;
     }
 }
 
@@ -19,6 +23,58 @@ pub fn log(line: &[u8]) {
 /// The event's own time, nanoseconds since the epoch: a replay gives the same. Needs the capability `clock`.
 pub fn timestamp() -> i64 {
     unsafe { sys::get_timestamp() }
+}
+
+/// A process as it was at the time of the event: what it runs, who it is, who its parent is.
+///
+/// Long strings are cut: the program at 384 bytes, its arguments at 320, the folder at 128.
+pub struct Process {
+    // u64s, because a record is 8-byte aligned.
+    record: [u64; 126],
+}
+
+impl Process {
+    /// The process with this id, if it is known. Needs the capability `process`.
+    pub fn find(pid: u32) -> Option<Process> {
+        let mut process = Process { record: [0; 126] };
+        let room = core::mem::size_of_val(&process.record);
+        let len = unsafe { sys::get_process(pid, process.record.as_mut_ptr().cast(), room) };
+        (len > 0).then_some(process)
+    }
+
+    /// All its fields, as an exec event: `uid()`, `ppid()`, `comm()`, `leader_start()` …
+    pub fn event(&self) -> Event<'_> {
+        let bytes = unsafe { core::slice::from_raw_parts(self.record.as_ptr().cast(), 8 * self.record.len()) };
+        // The host writes whole records only.
+        Event::parse(bytes).unwrap_or(Event { head: &[0; HEADER_SIZE], body: &[] })
+    }
+
+    /// The program's path, as the kernel names it; empty when it is not known.
+    pub fn exe(&self) -> &[u8] {
+        self.event().string(0)
+    }
+
+    /// The words it was started with, each ended by NUL; see `args`.
+    pub fn argv(&self) -> &[u8] {
+        self.event().string(1)
+    }
+
+    /// Its parent, if it is known.
+    pub fn parent(&self) -> Option<Process> {
+        Process::find(self.event().ppid())
+    }
+}
+
+impl<'a> Event<'a> {
+    /// The process that caused this event.
+    pub fn process(&self) -> Option<Process> {
+        Process::find(self.tgid())
+    }
+
+    /// Its parent, the parent's parent and so on: at most 32. Needs the capability `process`.
+    pub fn ancestors(&self) -> impl Iterator<Item = Process> {
+        core::iter::successors(Process::find(self.ppid()), Process::parent).take(32)
+    }
 }
 
 /// Collects one formatted line of at most 256 bytes; what does not fit is cut.

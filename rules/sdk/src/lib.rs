@@ -26,8 +26,8 @@ mod process;
 mod record;
 pub mod text;
 
-pub use host::{log, timestamp, LogLine};
-pub use memory::{input, Local, PathBuffer};
+pub use host::{log, timestamp, LogLine, Process};
+pub use memory::{input, Local, PathBuffer, Plain};
 pub use process::{system_program, PerProcess};
 pub use record::*;
 pub use text::{args, basename, contains};
@@ -107,6 +107,9 @@ impl<'a> Event<'a> {
 ///
 /// `rule!(check, config = configure)` also exports `configure: fn(&[u8]) -> i32`, which is called once,
 /// before any event, with the JSON of `config:` in rule.yaml; a negative number refuses it.
+///
+/// `rule!(check, state = STATE)` hands the value of `static STATE: Local<T>` to the next generation when the rule is
+/// reloaded. Needs the capability `state`; a `T` of another name starts anew.
 #[macro_export]
 macro_rules! rule {
     ($check:path) => {
@@ -126,6 +129,21 @@ macro_rules! rule {
                 Some(event) => $check(&event),
                 None => -1,
             }
+        }
+    };
+    ($check:path, state = $state:ident $(, config = $configure:path)?) => {
+        $crate::rule!($check $(, config = $configure)?);
+
+        #[no_mangle]
+        pub extern "C" fn sentinel_snapshot() -> u64 {
+            $state.snapshot()
+        }
+
+        /// # Safety
+        /// The host passes what another generation's `sentinel_snapshot` gave.
+        #[no_mangle]
+        pub unsafe extern "C" fn sentinel_restore(ptr: *const u8, len: usize) -> i32 {
+            $state.restore(ptr, len)
         }
     };
     ($check:path, config = $configure:path) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a rule remembers about each process.
 
+use crate::memory::Plain;
 use crate::record::{Exec, Kind};
 use crate::text::{basename, dirname};
 use crate::Event;
@@ -20,6 +21,8 @@ pub struct PerProcess<T, const N: usize> {
     slots: [Slot<T>; N],
     default: T,
 }
+
+unsafe impl<T: Plain, const N: usize> Plain for PerProcess<T, N> {}
 
 impl<T: Copy + PartialEq, const N: usize> PerProcess<T, N> {
     pub const fn new(default: T) -> PerProcess<T, N> {

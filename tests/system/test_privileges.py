@@ -153,8 +153,7 @@ def test_the_console_works_on_with_three_capabilities(console: tuple[Terminal, i
 
 def test_what_compiles_a_module_holds_no_more(console: tuple[Terminal, int, Path], theirs: Path) -> None:
     terminal, pid, _ = console
-    (theirs / "rules" / "mine.wat").write_text(rule("needle-b", BULK * 600))
-    terminal.type("R")
+    (theirs / "rules" / "mine.wat").write_text(rule("needle-b", BULK * 600))  # taken in as it is saved
     seen: list[dict[str, int]] = []
 
     def given_up() -> bool:
@@ -336,11 +335,20 @@ print(sorted(privileges.drop_everywhere(privileges.WATCHING).capabilities))
     assert after == "[2, 5, 19]"
 
 
-def test_ebpfs_own_capability_can_be_kept_for_kernels_that_want_it() -> None:
-    code = (
-        "print(sorted(privileges.drop_everywhere(privileges.WATCHING | {privileges.Capability.CAP_BPF}).capabilities))"
-    )
-    assert isolated(code) == "[2, 5, 19, 39]"
+def test_ebpfs_own_capability_is_kept_for_kernels_that_want_it_and_the_session_says_so(tmp_path: Path) -> None:
+    code = f"""
+from sentinel_engine.records import Clock
+from sentinel_engine.session import Session, host_facts
+from sentinel_tui.run import _drop_privileges
+session = Session(Path({str(tmp_path / "sessions")!r}), "live", "0", host_facts(Clock.of_this_host()))
+_drop_privileges(session, WATCHING | {{Capability.CAP_BPF}})
+session.close()
+print(sorted(privileges.held().capabilities), session.path)
+"""
+    held, _, session = isolated(code).rpartition(" ")
+    assert held == "[2, 5, 19, 39]"
+    (notice,) = read_session(Path(session)).actions
+    assert (notice.action, "CAP_BPF" in notice.detail) == ("notice", True)
 
 
 def test_what_is_tried_without_privilege_leaves_the_rest_as_it_was() -> None:

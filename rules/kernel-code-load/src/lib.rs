@@ -3,7 +3,7 @@
 #![no_std]
 use sentinel_sdk::{linux::BPF_PROG_LOAD, *};
 
-rule!(check);
+rule!(check, state = REPORTED);
 
 /// The program types each process was reported for, as bits: a tracer loads dozens of programs at once.
 static REPORTED: Local<PerProcess<u64, 256>> = Local::new(PerProcess::new(0));

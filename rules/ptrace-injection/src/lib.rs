@@ -3,7 +3,7 @@
 #![no_std]
 use sentinel_sdk::{linux::*, *};
 
-rule!(check);
+rule!(check, state = STATE);
 
 struct State {
     /// The parent of each process that was forked while we watched: who may trace it without being reported.
@@ -11,6 +11,9 @@ struct State {
     /// The target each tracer was last reported for: thousands of pokes are one finding.
     reported: PerProcess<u32, 1024>,
 }
+
+// Tables of numbers.
+unsafe impl Plain for State {}
 
 static STATE: Local<State> = Local::new(State { parent: PerProcess::new(0), reported: PerProcess::new(0) });
 

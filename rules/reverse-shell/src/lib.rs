@@ -7,7 +7,7 @@ use sentinel_sdk::{
     *,
 };
 
-rule!(check);
+rule!(check, state = STATE);
 
 const STDIN: u8 = 1;
 const STDOUT: u8 = 2;

@@ -86,6 +86,8 @@ pub mod input {
 /// Room for one path whose `//`, `/./` and `/../` have been resolved.
 pub struct PathBuffer([u8; MAX_PATH]);
 
+unsafe impl Plain for PathBuffer {}
+
 impl PathBuffer {
     pub const fn new() -> PathBuffer {
         PathBuffer([0; MAX_PATH])

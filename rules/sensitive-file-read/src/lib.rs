@@ -3,7 +3,7 @@
 #![no_std]
 use sentinel_sdk::{linux::is_access, *};
 
-rule!(check);
+rule!(check, state = STATE);
 
 /// Which secrets a process opens by duty, as bits.
 const LOGIN: u8 = 1;
@@ -14,6 +14,9 @@ struct State {
     duty: PerProcess<u8, 4096>,
     path: PathBuffer,
 }
+
+// Tables of numbers, and a buffer.
+unsafe impl Plain for State {}
 
 static STATE: Local<State> = Local::new(State { duty: PerProcess::new(0), path: PathBuffer::new() });
 

@@ -38,6 +38,11 @@ ACTIONS: Final[Sequence[Action]] = (
     Action("o", "screen.scope", "o", "scope", "report only some users, process trees or cgroups; or leave some out"),
     Action("p", "screen.pause", "p", "pause", "freeze the view; collection goes on"),
     Action("r", "screen.reload_rule", "r", "reload", "load the selected rule's file again"),
+    Action("b", "screen.roll_back", "b", "back", "go back to the rule's generation before; again: forward", RULES),
+    Action(
+        "s", "screen.shadow", "s", "shadow", "try what is on disk beside the rule, without a voice; again: stop", RULES
+    ),
+    Action("m", "screen.promote", "m", "make live", "let the shadow be the rule", RULES),
     Action("R", "screen.reload_all", "R", "all", "load every rule again, and take in new ones"),
     Action("e", "screen.export", "e", "export", "write the session so far as one JSON file"),
     Action("l", "screen.loss", "l", "", "what was lost, and what is not collected: how much, where, of which kind"),

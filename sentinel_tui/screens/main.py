@@ -19,7 +19,8 @@ from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.snapshot import RuleState, Snapshot
 from sentinel_engine.text import inert
 from sentinel_tui.actions import ALERTS, RULES, SCREEN, STREAM, bindings
-from sentinel_tui.screens.report import ReportScreen, alert_page, help_page, loss_page, rule_page
+from sentinel_tui.screens.report import ReportScreen, alert_page, help_page, loss_page
+from sentinel_tui.screens.rule_page import rule_page
 from sentinel_tui.widgets.alerts import AlertsPane
 from sentinel_tui.widgets.bars import HeaderBar, KeyBar, StatusBar, TabBar
 from sentinel_tui.widgets.events import EventsPane
@@ -184,6 +185,22 @@ class MainScreen(Screen[None]):
     def action_reload_all(self) -> None:
         """Load every rule again."""
         self._await(self._pipeline.rules.reload_all())
+
+    def action_roll_back(self) -> None:
+        """Let the selected rule's generation before run again."""
+        if rule := self.rules.rule:
+            self._await(self._pipeline.rules.roll_back(rule.id))
+
+    def action_shadow(self) -> None:
+        """Let what is on disk run beside the selected rule, or end that."""
+        if rule := self.rules.rule:
+            control = self._pipeline.rules
+            self._await(control.drop_shadow(rule.id) if rule.shadow else control.start_shadow(rule.id))
+
+    def action_promote(self) -> None:
+        """Let the selected rule's shadow be the rule."""
+        if rule := self.rules.rule:
+            self._await(self._pipeline.rules.promote(rule.id))
 
     def action_export(self) -> None:
         """Write the session as one JSON document."""

@@ -11,11 +11,11 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from sentinel_engine.snapshot import Alert, RuleView, Snapshot
+from sentinel_engine.snapshot import Alert, Snapshot
 from sentinel_tui.actions import ACTIONS
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import Line, TextPane
-from sentinel_tui.widgets.paint import SEVERITY_MARKS, fit
+from sentinel_tui.widgets.paint import fit
 from sentinel_tui.widgets.tree import fact, fact_lines, tree_lines
 
 # Lays a page out for a width.
@@ -83,26 +83,6 @@ _PRIVILEGES: Sequence[Line] = (
         ("what it starts can do no more; `doctor` says what this kernel needs beyond", "text"),
     ),
 )
-
-
-def rule_page(rule: RuleView) -> Page:
-    """Everything that is known about a rule."""
-    latency, memory = rule.latency_ns, rule.memory_bytes
-    ns, size = figures.nanoseconds, figures.size
-    facts = {
-        "title": rule.title,
-        "state": f"{rule.state}{': ' if rule.reason else ''}{rule.reason}",
-        "severity": f"{SEVERITY_MARKS[rule.severity]} {rule.severity}  {' '.join(rule.attack)}",
-        "version": f"{rule.version}  generation {rule.generation}  sha256 {rule.sha256}",
-        "file": rule.path,
-        "kinds": " ".join(rule.kinds),
-        "calls": f"{rule.calls:,}  matches {rule.matches:,}  alerts {rule.alerts:,}",
-        "latency": f"p50 {ns(latency.p50)}  p99 {ns(latency.p99)}  max {ns(latency.max)}  mean {latency.mean:.1f}ns",
-        "memory": f"{size(memory.current)}  peak {size(memory.peak)}  limit {size(memory.limit)}",
-        "errors": f"traps {rule.traps}  timeouts {rule.timeouts}  errors {rule.errors}",
-        "dropped": f"matches {rule.dropped_matches}  logs {rule.dropped_logs} of {rule.logs}",
-    }
-    return lambda width: [line for label, text in facts.items() for line in fact(label, text, width)]
 
 
 _STAGES: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final, NamedTuple
 
-from sentinel_engine.snapshot import RuleState, RuleView
+from sentinel_engine.snapshot import RuleState, RuleView, ShadowView
 from sentinel_tui.actions import PANE, RULES, bindings
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import SelectPane
@@ -34,11 +34,18 @@ class RuleRow(NamedTuple):
     figures: dict[str, str]
 
 
+def shadow_in_short(shadow: ShadowView) -> str:
+    """How a shadow differs from its rule: ``shadow +3 −1``, or why it ended."""
+    return f"shadow ended: {shadow.reason}" if shadow.reason else f"shadow +{shadow.only_shadow} −{shadow.only_live}"
+
+
 def rule_row(view: RuleView) -> RuleRow:
     """The row of this rule. The retry time of a quarantined rule is in its reason."""
     reason = view.reason
     if view.state is RuleState.QUARANTINED:
         reason = f"retry in {view.retry_seconds:.0f} s, {reason}"
+    if view.shadow:
+        reason = " · ".join(filter(None, (reason, shadow_in_short(view.shadow))))
     latency = view.latency_ns
     times = {"p50": latency.p50, "p99": latency.p99, "max": latency.max}
     # One call in 64 is measured: until the first one there is nothing to say.

@@ -178,6 +178,18 @@ class Stage:
     def reload(self, rule_id: str) -> Future[str]:
         return self._done("reload", rule_id)
 
+    def roll_back(self, rule_id: str) -> Future[str]:
+        return self._done("roll_back", rule_id)
+
+    def start_shadow(self, rule_id: str) -> Future[str]:
+        return self._done("start_shadow", rule_id)
+
+    def promote(self, rule_id: str) -> Future[str]:
+        return self._done("promote", rule_id)
+
+    def drop_shadow(self, rule_id: str) -> Future[str]:
+        return self._done("drop_shadow", rule_id)
+
     def reload_all(self) -> Future[str]:
         return self._done("reload_all")
 

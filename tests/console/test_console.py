@@ -18,10 +18,10 @@ from sentinel_engine.collector.scope import parse_scope
 from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.records import Record
 from sentinel_engine.schema import ALL_KINDS, mask_of
-from sentinel_engine.snapshot import RuleState, Severity, SourceView
+from sentinel_engine.snapshot import Difference, Latency, RuleState, Severity, ShadowView, SourceView
 from sentinel_tui.actions import ACTIONS
 from sentinel_tui.app import SentinelApp
-from tests.console.stage import ALERTS, STORY, Stage, alert, record
+from tests.console.stage import ALERTS, RULES, STORY, Stage, alert, record, rule
 
 WIDE, NARROW = (120, 40), (80, 24)
 
@@ -168,6 +168,40 @@ async def test_reload_export_and_a_refusal_say_their_sentence() -> None:
         it.stage.refusal = RuntimeError("the module is not WebAssembly; \x1b[31mrebuild it")
         await it.press("r")
         assert r"✗ the module is not WebAssembly; \x1b[31mrebuild it" in it.lines[-2]
+
+
+async def test_back_shadow_and_promotion_are_one_key_each() -> None:
+    only = Difference("2026-11-23T10:22:31.104000000Z", "shadow", "cat opened /etc/gshadow")
+    shadow = ShadowView("cd" * 32, "1.1", 90, 7, 1, 3, Latency(20, 40, 90, 21.0), "", (only,))
+    async with console() as it:
+        await it.press("2", "down", "b", "s")
+        first, second, *others = RULES
+        it.stage.change(rules=(first, msgspec.structs.replace(second, shadow=shadow), *others))
+        await it.look()
+        assert "shadow +3 −1" in it.text
+        await it.press("s", "m")
+        called = ["roll_back", "start_shadow", "drop_shadow", "promote"]
+        assert it.stage.calls == [(name, "sensitive-file-read") for name in called]
+        await it.press("enter")
+        for part in ("alike 7  of 90 calls", "10:22:31.104  cat opened /etc/gshadow", "cd" * 32):
+            assert part in it.text
+
+
+async def test_a_rules_page_has_its_costs_and_what_it_did_wrong() -> None:
+    view = rule(
+        "mine", Severity.LOW, compile_ns=4_200_000, instantiate_ns=310_000, traps=3, dropped_logs=9, logs=5,
+        traps_by_kind={"out of bounds": 2, "\x1b[2Junreachable": 1}, previous_sha256="ab" * 32, generation=4,
+    )  # fmt: skip
+    latency = Latency(18, 41, 900, 20.5, ((17, 900), (19, 100), (40, 50), (900, 1)))
+    stage = Stage()
+    stage.change(rules=(msgspec.structs.replace(view, latency_ns=latency),))
+    async with console(stage) as it:
+        await it.press("2", "enter")
+        for part in (
+            "4.2ms to compile, 310µs to start", "out of bounds ×2", r"\x1b[2Junreachable ×1", "5 kept  9 dropped",
+            "generation 4  (b goes back to abababababab)", "under 32ns", "1,000", "under 64ns", "under 1.0µs",
+        ):  # fmt: skip
+            assert part in it.text, part
 
 
 async def test_a_notice_and_a_broken_source_are_said() -> None:

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 import sentinel_engine
+from sentinel_engine.rules.control import BY_FILE
 from sentinel_engine.session import read_session
 from tests.system.conftest import COMMAND
 from tests.system.kernel_objects import seconds_to_end
@@ -148,9 +149,8 @@ def test_an_edited_rule_is_reloaded_while_it_runs(start: Callable[..., Console],
     terminal.until_text(f"◀ alert {_cat(tmp_path / 'needle-a')}")
     console.select_rule("mine")
 
-    (console.rules / "mine.wat").write_text(_rule("needle-b"))
-    terminal.type("r")
-    terminal.until_text("reloaded")
+    (console.rules / "mine.wat").write_text(_rule("needle-b"))  # saving it is enough
+    terminal.until_text("mine is reloaded: generation 2")
     quiet = _cat(tmp_path / "needle-a")
     terminal.until_text(f"◀ alert {_cat(tmp_path / 'needle-b')}")
 
@@ -159,6 +159,9 @@ def test_an_edited_rule_is_reloaded_while_it_runs(start: Callable[..., Console],
     terminal.until("why it is refused", lambda screen: "refused" in screen and "not a WebAssembly module" in screen)
     last = _cat(tmp_path / "needle-b")
     terminal.until_text(f"◀ alert {last}")  # the old one goes on
+    terminal.type("b")
+    terminal.until_text("mine is rolled back: generation 3")
+    terminal.until_text(f"◀ alert {_cat(tmp_path / 'needle-a')}")
 
     terminal.type("e")
     terminal.until_text("exported")
@@ -168,8 +171,12 @@ def test_an_edited_rule_is_reloaded_while_it_runs(start: Callable[..., Console],
     (culprit,) = [alert for alert in document["alerts"] if alert["event"]["pid"] == last]
     assert culprit["process_tree"][-1]["argv"] == ["cat", str(tmp_path / "needle-b")]
     assert quiet not in {alert["event"]["pid"] for alert in document["alerts"]}
-    done = [action for action in document["actions"] if action["action"] == "reload"]
-    assert [action["detail"].startswith("refused") for action in done] == [False, True]
+    done = {action["action"]: action for action in document["actions"]}
+    first, second = done["rollback"]["after"], done["rollback"]["before"]
+    changes = [(one["action"], one["before"], one["after"]) for one in document["actions"] if one["before"]]
+    assert ("reload", first, second) in changes  # what was saved
+    assert ("reload", second, second) in changes  # what was refused
+    assert {one["operator"] for one in document["actions"] if one["action"] == "reload"} >= {BY_FILE}
 
 
 @pytest.mark.kernel

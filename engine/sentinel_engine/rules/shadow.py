@@ -66,6 +66,4 @@ class Shadow:
 
     def summary(self) -> str:
         """The same in half a sentence."""
-        return (
-            f"{self._both} alike, {self._only['shadow']} only by the shadow, {self._only['live']} only by the live rule"
-        )
+        return f"verdicts: {self._both} alike, {self._only['shadow']} more, {self._only['live']} fewer"

@@ -58,6 +58,11 @@ def common(command: F) -> F:
         click.option("--session-dir", type=click.Path(path_type=Path), help="Where sessions are kept."),
         click.option("--no-builtin-rules", is_flag=True, help="Leave the built-in rule pack out."),
         click.option(
+            "--workers",
+            type=click.IntRange(min=1, max=64),
+            help="Threads that rules may use when they have much to do; by default half the cores.",
+        ),
+        click.option(
             "--rules", multiple=True, type=click.Path(path_type=Path), help="A folder of rules to add; repeatable."
         ),
     ):

@@ -24,6 +24,7 @@ class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only: list[str] = []
     ignore: list[str] = []
     limit: int = 0
+    workers: int = 0
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -36,6 +37,7 @@ class Options(msgspec.Struct, frozen=True):
     only: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     limit: int = 0
+    workers: int = 0  # 0: as many as are usual
 
     def rule_folders(self) -> list[tuple[Path, bool]]:
         """Each rule folder, and whether it is the built-in pack."""
@@ -67,6 +69,7 @@ def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
             base.only + tuple(file.only),
             base.ignore + tuple(file.ignore),
             base.limit or file.limit,
+            base.workers or file.workers,
         )
     return Options(
         base.rules + tuple(given["rules"]),
@@ -76,6 +79,7 @@ def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
         base.only + tuple(given.get("only", ())),
         base.ignore + tuple(given.get("ignore", ())),
         given.get("limit") or base.limit,
+        given["workers"] or base.workers,
     )
 
 

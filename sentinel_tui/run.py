@@ -30,6 +30,7 @@ from sentinel_engine.recording import Header, RecordingWriter
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.snapshot import Summary
+from sentinel_engine.wasm.workers import Workers, usual
 from sentinel_tui.command import BAD, HOST, INTERRUPTED, USAGE, Failure
 from sentinel_tui.config import Options
 from sentinel_tui.watch import Watch
@@ -92,7 +93,7 @@ def running(
     loading: Loading | Source, options: Options, listener: Listener | None = None, record: Path | None = None
 ) -> Iterator[Pipeline]:
     """A started pipeline over this source; closed on the way out, whatever happened."""
-    registry = Registry(options.rule_folders(), clock=loading.clock)
+    registry = Registry(options.rule_folders(), clock=loading.clock, workers=Workers(options.workers or usual()))
     registry.load()  # while the kernel checks the programs
     scope = parse_scope(options.only, options.ignore)
     source = LiveSource.open(loading, scope=scope, limit=options.limit) if isinstance(loading, Loading) else loading

@@ -56,7 +56,7 @@ class _Task(NamedTuple):
 class Registry:
     """Holds and runs the rules of these folders; each folder comes with whether it is the built-in pack.
 
-    ``monotonic`` gives seconds for quarantine and its back-off; ``workers`` is the most threads that rules may use.
+    ``monotonic`` gives seconds for quarantine and its back-off; ``workers``: the threads for rules, one by default.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class Registry:
         *,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
-        workers: int = 1,
+        workers: Workers | None = None,
     ) -> None:
         self._clock = clock
         self._monotonic = monotonic
         self.sandbox = Sandbox()
         self.workshop = Workshop(folders, self.sandbox, clock)
         self._selector = Selector(self.sandbox)
-        self._workers = Workers(workers)
+        self._workers = workers or Workers(1)
         self._entries: dict[str, Entry] = {}
         self._recovered: list[Entry] = []
         self._notices: list[str] = []

@@ -48,7 +48,7 @@ class RuleControl:
         """From now on take in what is saved in the rule folders."""
         folders = [folder for folder, _ in self._registry.workshop.folders]
         if folders:
-            self._watch = FolderWatch(folders, self._saved, self._unwatched)
+            self._watch = FolderWatch(folders, self._registry.workshop.read_at, self._saved, self._unwatched)
 
     def close(self) -> None:
         """Stop watching, and wait for what is being prepared."""

@@ -16,18 +16,26 @@ _DEBOUNCE_MS: Final = 100
 # Some editors move the old file away before the new one is there.
 _GONE_SECONDS: Final = 0.3
 _STOP_MS: Final = 200
+# Files that were saved this long before the rules were read may have been saved just after: clocks of disks are coarse.
+_BEFORE_SECONDS: Final = 1.0
 
 
 class FolderWatch:
     """A thread that calls ``changed`` with the rules (folders or bare modules) whose files changed.
 
-    ``failed`` is called with a sentence when the folders cannot be watched.
+    ``since``: when the rules were read (Unix time); what was saved between then and now is told of, too. ``failed`` is
+    called with a sentence when the folders cannot be watched.
     """
 
     def __init__(
-        self, folders: Sequence[Path], changed: Callable[[set[Path]], None], failed: Callable[[str], None]
+        self,
+        folders: Sequence[Path],
+        since: float,
+        changed: Callable[[set[Path]], None],
+        failed: Callable[[str], None],
     ) -> None:
         self._folders = {folder.resolve(): folder for folder in folders}
+        self._since: float | None = since - _BEFORE_SECONDS
         self._changed = changed
         self._failed = failed
         self._stopping = threading.Event()
@@ -46,14 +54,23 @@ class FolderWatch:
             for changes in watch(
                 *self._folders, watch_filter=None, debounce=_DEBOUNCE_MS, step=_STEP_MS, stop_event=self._stopping,
                 rust_timeout=_STOP_MS, raise_interrupt=False, ignore_permission_denied=True,
+                yield_on_timeout=True,
             ):  # fmt: skip
-                files = {file for _, name in changes if self._is_ours(file := Path(name))}
+                files = {file for _, name in changes if self._is_ours(file := Path(name))} | self._missed()
                 if any(not file.exists() for file in files):
                     self._stopping.wait(_GONE_SECONDS)
                 if rules := {self._rule_of(file) for file in files}:
                     self._changed(rules)
         except OSError as error:
             self._failed(f"the rule folders are not watched ({error}); press R after an edit")
+
+    def _missed(self) -> set[Path]:
+        """What was saved before the folders were watched; only the first time, which is when they are."""
+        since, self._since = self._since, None
+        if since is None:
+            return set()
+        files = (file for folder in self._folders for pattern in ("*", "*/*") for file in folder.glob(pattern))
+        return {file for file in files if self._is_ours(file) and file.is_file() and file.stat().st_mtime >= since}
 
     def _is_ours(self, file: Path) -> bool:
         parts = self._below(file)

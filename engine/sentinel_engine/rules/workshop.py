@@ -6,6 +6,7 @@ nobody.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +49,7 @@ class Workshop:
         self._apart = sandbox.apart()
         self._clock = clock
         self._seen: dict[Path, object] = {}
+        self.read_at = time.time()  # before any file was read
 
     def look(self, path: Path) -> Finding:
         """The rule at this path, tested by its own tests."""

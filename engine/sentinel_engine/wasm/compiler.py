@@ -6,14 +6,12 @@ The artefact comes back over a pipe of our own; no compiled file is ever read fr
 from __future__ import annotations
 
 import resource
-import subprocess
 import sys
 from typing import Final
 
 import wasmtime
 
 from sentinel_engine.privileges import NOTHING, drop
-from sentinel_engine.rules.manifest import RuleError
 
 SECONDS: Final = 10
 _BYTES: Final = 4 << 30
@@ -53,6 +51,11 @@ def configuration(*, trusted: bool) -> wasmtime.Config:
 
 def compile_apart(code: bytes) -> bytes:
     """The serialized module. Raises RuleError when it takes too long or too much memory."""
+    # Not for the child, which would need half as long again to start.
+    import subprocess  # noqa: PLC0415 - see above
+
+    from sentinel_engine.rules.manifest import RuleError  # noqa: PLC0415 - see above
+
     command = [sys.executable, "-I", "-m", "sentinel_engine.wasm.compiler"]
     try:
         done = subprocess.run(command, input=code, capture_output=True, timeout=SECONDS, check=False)

@@ -20,11 +20,15 @@ from sentinel_engine.wasm.rule import LoadedRule
 from sentinel_engine.wasm.sandbox import Sandbox
 from sentinel_tui.command import BAD, Failure, common, echo_json, failing_plainly
 from sentinel_tui.config import Options, merge
+from sentinel_tui.rules_kit_cli import rules_new
 
 
 @click.group()
 def rules() -> None:
-    """Look at, check, test and build rules."""
+    """Look at rules; make, build, check and test your own."""
+
+
+rules.add_command(rules_new)
 
 
 @rules.command("list", epilog="Example:  sentinel-tui rules list --rules ./my-rules")

@@ -187,6 +187,22 @@ def _candidates(folder: Path, *, builtin: bool) -> list[Path]:
     return [path for name in names if not is_ignored(name) and _is_candidate(path := folder / name)]
 
 
+def check_folder(folder: Path, *, builtin: bool = False) -> None:
+    """Raises RuleError for a folder that is missing, a symbolic link, or, when running as root, writable by others."""
+    try:
+        found = folder.lstat()
+    except OSError as error:
+        raise RuleError(f"{folder} cannot be opened: {error.strerror}", "create it or correct its name") from None
+    if stat.S_ISLNK(found.st_mode):
+        raise RuleError(f"{folder} is a symbolic link", "put the folder itself there")
+    _refuse_writable(folder, found, builtin=builtin)
+
+
+def is_rule_id(name: str) -> bool:
+    """Whether a rule's folder may have this name, and the rule get its id from it."""
+    return _ID.fullmatch(name) is not None and not is_ignored(name)
+
+
 def is_ignored(name: str) -> bool:
     """Whether a file or folder of this name is never a rule: hidden, an editor's copy, the SDK."""
     return name.startswith((".", "#", "__")) or name.endswith("~") or name in _NOT_RULES
@@ -210,13 +226,7 @@ def _bare(path: Path, *, builtin: bool) -> RuleSpec:
 
 
 def _from_folder(folder: Path, *, builtin: bool) -> RuleSpec:
-    try:
-        found = folder.lstat()
-    except OSError as error:
-        raise RuleError(f"{folder} cannot be opened: {error.strerror}", "create it or correct its name") from None
-    if stat.S_ISLNK(found.st_mode):
-        raise RuleError(f"{folder} is a symbolic link", "put the folder itself there")
-    _refuse_writable(folder, found, builtin=builtin)
+    check_folder(folder, builtin=builtin)
     manifest = folder / MANIFEST
     document = _parse(_read(manifest, MAX_MANIFEST, builtin=builtin), manifest)
     return _spec(folder, _convert(document, manifest), builtin=builtin)

@@ -1,0 +1,39 @@
+"""`sentinel-tui rules new` and `rules build`: what a rule's author needs before there is a module."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from sentinel_engine.rules.kit import LANGUAGES, new_rule
+from sentinel_engine.rules.manifest import RuleError
+from sentinel_engine.text import inert
+from sentinel_tui.command import USAGE, Failure, failing_plainly
+
+
+@click.command("new", epilog="Example:  sentinel-tui rules new decoy --lang wat --into my-rules")
+@click.argument("name")
+@click.option("--lang", "language", type=click.Choice(LANGUAGES), required=True, help="What the rule is written in.")
+@click.option(
+    "--into", type=click.Path(path_type=Path), default=Path(), help="The folder of your rules; default: this one."
+)
+def rules_new(name: str, language: str, into: Path) -> None:
+    """Begin a rule: a folder NAME with a source to edit, a manifest, and tests that pass."""
+    with failing_plainly():
+        try:
+            files = new_rule(name, language, into)
+        except RuleError as error:
+            raise Failure(inert(f"{error}."), USAGE) from error
+    folder = shown(into / name)
+    click.echo("\n".join(f"made  {shown(path)}" for path in files))
+    steps = [f"sentinel-tui rules {step} {folder}" for step in ("build", "test")]
+    if language == "wat":
+        steps = [steps[1], f"sudo sentinel-tui --rules {folder}"]
+    click.echo("next  " + "\n      ".join(steps))
+
+
+def shown(path: Path) -> str:
+    """This path as one can type it into a shell."""
+    return inert(shlex.quote(str(path)))

@@ -10,7 +10,6 @@ import click
 
 from sentinel_engine.records import Clock
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules import build as building
 from sentinel_engine.rules.manifest import RuleError, RuleSpec, discover, read_module
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.rules.selftest import TestResult, run_tests
@@ -18,9 +17,9 @@ from sentinel_engine.snapshot import RuleState
 from sentinel_engine.text import inert
 from sentinel_engine.wasm.rule import LoadedRule
 from sentinel_engine.wasm.sandbox import Sandbox
-from sentinel_tui.command import BAD, Failure, common, echo_json, failing_plainly
+from sentinel_tui.command import BAD, common, echo_json, failing_plainly
 from sentinel_tui.config import Options, merge
-from sentinel_tui.rules_kit_cli import rules_new
+from sentinel_tui.rules_kit_cli import rules_build, rules_new
 
 
 @click.group()
@@ -29,6 +28,7 @@ def rules() -> None:
 
 
 rules.add_command(rules_new)
+rules.add_command(rules_build)
 
 
 @rules.command("list", epilog="Example:  sentinel-tui rules list --rules ./my-rules")
@@ -120,15 +120,3 @@ def _show_results(results: list[tuple[str, TestResult]], broken: list[tuple[str,
     for rule_id, reason in broken:
         click.echo(f"FAIL  {inert(rule_id)}: {inert(reason)}")
     click.echo(f"{sum(result.ok for _, result in results)} of {len(results)} tests passed")
-
-
-@rules.command("build", epilog="Example:  sentinel-tui rules build ./my-rules/my-rule")
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-def rules_build(folders: tuple[Path, ...]) -> None:
-    """Compile the Rust source of these rule folders to their rule.wasm."""
-    try:
-        modules = building.build(folders, building.find_toolchain(), sdk=data_dir("rules") / "sdk")
-    except building.BuildError as error:
-        raise Failure(str(error), BAD) from error
-    for module in modules:
-        click.echo(f"{module}  {module.stat().st_size} bytes")

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import click
 
+from sentinel_engine.resources import data_dir
+from sentinel_engine.rules.build import build
 from sentinel_engine.rules.kit import LANGUAGES, new_rule
 from sentinel_engine.rules.manifest import RuleError
+from sentinel_engine.rules.toolchain import TARGETS, BuildError, ToolchainError
 from sentinel_engine.text import inert
-from sentinel_tui.command import USAGE, Failure, failing_plainly
+from sentinel_tui.command import BAD, HOST, USAGE, Failure, failing_plainly
 
 
 @click.command("new", epilog="Example:  sentinel-tui rules new decoy --lang wat --into my-rules")
@@ -32,6 +35,22 @@ def rules_new(name: str, language: str, into: Path) -> None:
     if language == "wat":
         steps = [steps[1], f"sudo sentinel-tui --rules {folder}"]
     click.echo("next  " + "\n      ".join(steps))
+
+
+@click.command("build", epilog="Example:  sudo sentinel-tui rules build my-rules/decoy")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--target", type=click.Choice(TARGETS), help="For Rust; default: the first of these that is installed.")
+def rules_build(folders: tuple[Path, ...], *, target: str | None) -> None:
+    """Compile these rule folders to their rule.wasm: Rust with rustc or cargo, C with clang. WAT is only checked."""
+    try:
+        modules = build(folders, sdk=data_dir("rules") / "sdk", target=target)
+    except ToolchainError as error:
+        raise Failure(str(error), HOST) from error
+    except BuildError as error:
+        raise Failure("\n".join(inert(line.expandtabs()) for line in str(error).splitlines()), BAD) from error
+    for module in modules:
+        click.echo(f"built  {shown(module)}  {module.stat().st_size} bytes")
+    click.echo("next   sentinel-tui rules test " + " ".join(shown(folder) for folder in folders))
 
 
 def shown(path: Path) -> str:

@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.build import BuildError, build, find_toolchain
+from sentinel_engine.rules.build import build
 from sentinel_engine.rules.manifest import RuleError, RuleSpec, discover, load_spec, read_module
 from sentinel_engine.rules.selftest import run_tests
+from sentinel_engine.rules.toolchain import BuildError, find_rust
 from sentinel_engine.wasm.sandbox import Sandbox
 from sentinel_tui.cli import cli
 
@@ -127,7 +128,7 @@ def test_the_wat_rule_of_the_readme(tmp_path: Path, sandbox: Sandbox) -> None:
 
 def test_the_rust_rule_of_the_readme(tmp_path: Path, sandbox: Sandbox) -> None:
     try:
-        toolchain = find_toolchain()
+        find_rust()
     except BuildError as error:
         pytest.skip(str(error))
     folder = tmp_path / "tmp-listener"
@@ -135,7 +136,7 @@ def test_the_rust_rule_of_the_readme(tmp_path: Path, sandbox: Sandbox) -> None:
     (folder / "src" / "lib.rs").write_text(readme_blocks("rust")[1])
     manifest, tests, more_tests = readme_blocks("yaml")
     (folder / "rule.yaml").write_text(manifest)
-    build([folder], toolchain, sdk=data_dir("rules") / "sdk")
+    build([folder], sdk=data_dir("rules") / "sdk")
     spec = load_spec(folder, builtin=False)
     (folder / "tests.yaml").write_text(tests)
     assert [result.ok for result in run_tests(spec, read_module(spec), sandbox)] == [True, True]

@@ -1,72 +1,157 @@
-"""Compiles rules from Rust: ``python -m sentinel_engine.rules.build [FOLDER …]`` (without one: the built-in pack).
+"""Compiles rule folders to their ``rule.wasm``: ``python -m sentinel_engine.rules.build [FOLDER …]``.
 
-No cargo: rustc alone, so that the bytes follow from the source, the SDK and the toolchain only. The pack is built
-with the toolchain named in rules/sdk/TOOLCHAIN; with that one the bytes are the same from any path.
+Without a folder: the built-in pack. ``src/lib.rs`` is compiled by rustc alone, so that the bytes follow from the
+source, the SDK and the toolchain only: with the one named in rules/sdk/TOOLCHAIN the pack's are the same from any path.
+A ``Cargo.toml`` goes to cargo, ``src/rule.c`` to clang, and ``rule.wat`` is a module as it is.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import wasmtime
+
+from sentinel_engine.files import atomic_file
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.manifest import MANIFEST
+from sentinel_engine.rules.manifest import MANIFEST, MAX_MODULE, RuleError, check_ours
+from sentinel_engine.rules.toolchain import BuildError, Rust, find_cargo, find_clang, find_rust, run
+from sentinel_engine.wasm.compiler import configuration
 
-TARGET: Final = "wasm32-unknown-unknown"
-SOURCE: Final = Path("src") / "lib.rs"
+SOURCE: Final = "src/lib.rs"
+C_SOURCE: Final = "src/rule.c"
 MODULE: Final = "rule.wasm"
-_COMMON: Final = (
-    "--edition=2021", f"--target={TARGET}", "-Copt-level=3", "-Ccodegen-units=1", "-Cpanic=abort",
-    "-Cmetadata=sentinel",
+WAT: Final = "rule.wat"
+_COMMON: Final = ("--edition=2021", "-Copt-level=3", "-Ccodegen-units=1", "-Cpanic=abort", "-Cmetadata=sentinel")
+# The default stack, 1 MiB in Rust, would be most of a rule's memory.
+_STACK: Final = "-zstack-size=65536"
+_CDYLIB: Final = ("--crate-type=cdylib", "-Clto=fat", "-Cstrip=symbols", f"-Clink-arg={_STACK}")
+_C: Final = (
+    "--target=wasm32", "-std=c11", "-O2", "-ffreestanding", "-nostdlib", "-fvisibility=hidden", "-Wall", "-Wextra",
+    # Without a libc: copying and clearing memory are instructions then, not calls.
+    "-mbulk-memory",
+    "-Wl,--no-entry", "-Wl,--strip-all", f"-Wl,{_STACK}",
 )  # fmt: skip
-_MODULE: Final = (
-    "--crate-type=cdylib", "-Clto=fat", "-Cstrip=symbols",
-    # The default stack of 1 MiB would be most of a rule's memory.
-    "-Clink-arg=-zstack-size=65536",
-)  # fmt: skip
-_TIME_LIMIT: Final = 120.0
-_INSTALL: Final = "on Debian and Ubuntu: apt install rustc libstd-rust-dev-wasm32 lld"
 
 
-class BuildError(Exception):
-    """A rule that could not be compiled; the text begins with a sentence for the user, rustc's own words follow."""
+class Builder:
+    """Compiles rules one after the other; the Rust toolchain is sought, and the SDK compiled, for the first that asks.
+
+    ``work``: an empty folder for what is made on the way. ``target``: see :func:`find_rust`. ``builtin``: the folders
+    may belong to whoever owns this code.
+    """
+
+    def __init__(self, work: Path, *, sdk: Path, target: str | None = None, builtin: bool = False) -> None:
+        self._work = work
+        self._sdk = sdk
+        self._target = target
+        self._builtin = builtin
+
+    def build(self, folder: Path) -> Path:
+        """The module of this rule folder, compiled and in its place; ``rule.wat`` is only looked at.
+
+        Raises BuildError; the module that was there is untouched then.
+        """
+        ways = {"Cargo.toml": self._by_cargo, SOURCE: self._by_rustc, C_SOURCE: self._by_clang, WAT: _validated}
+        source = next((folder / name for name in ways if os.path.lexists(folder / name)), None)
+        try:
+            for path in dict.fromkeys((folder, source.parent, source) if source else (folder,)):
+                check_ours(path, builtin=self._builtin)
+        except RuleError as error:
+            raise BuildError(f"{error}.") from None
+        if source is None:
+            known = ", ".join(ways)
+            raise BuildError(f"{folder} has none of {known}; `sentinel-tui rules new` begins a rule.")
+        output = ways[str(source.relative_to(folder))](folder)
+        return output if output.parent == folder else _place(output, folder / MODULE)
+
+    @cached_property
+    def _rust(self) -> Rust:
+        return find_rust(self._target)
+
+    @cached_property
+    def _library(self) -> Path:
+        library = self._work / "libsentinel_sdk.rlib"
+        self._rustc(self._sdk, ["--crate-type=rlib", "--crate-name=sentinel_sdk"], library)
+        return library
+
+    def _by_rustc(self, folder: Path) -> Path:
+        name = re.sub(r"[^A-Za-z0-9]", "_", folder.resolve().name)
+        output = self._work / MODULE
+        self._rustc(folder, [*_CDYLIB, f"--crate-name={name}", f"--extern=sentinel_sdk={self._library}"], output)
+        return output
+
+    def _rustc(self, crate: Path, options: list[str], output: Path) -> None:
+        source = crate.resolve()
+        run([
+            str(self._rust.rustc), f"--target={self._rust.target}", *_COMMON, *options,
+            f"--remap-path-prefix={source}={source.name}", f"-o{output}", str(source / SOURCE),
+        ])  # fmt: skip
+
+    def _by_cargo(self, folder: Path) -> Path:
+        rust = self._rust
+        output = Path(tempfile.mkdtemp(dir=self._work))
+        run(
+            [
+                str(find_cargo(rust)), "build", "--release", "--offline", f"--target={rust.target}",
+                f"--target-dir={output}", f"--manifest-path={folder.resolve() / 'Cargo.toml'}",
+            ],
+            environment=os.environ | {"RUSTC": str(rust.rustc)},
+        )  # fmt: skip
+        modules = list((output / rust.target / "release").glob("*.wasm"))
+        if len(modules) != 1:
+            raise BuildError(
+                f"{folder}/Cargo.toml makes {len(modules)} modules, not one; give one library `crate-type = "
+                '["cdylib"]`.'
+            )
+        return modules[0]
+
+    def _by_clang(self, folder: Path) -> Path:
+        source = folder.resolve()
+        output = self._work / MODULE
+        run([
+            str(find_clang()), *_C, f"-I{self._sdk}", f"-ffile-prefix-map={source}={source.name}", f"-o{output}",
+            str(source / C_SOURCE),
+        ])  # fmt: skip
+        return output
 
 
-@dataclass(frozen=True, slots=True)
-class Toolchain:
-    """A rustc that can build for WebAssembly, and its version as ``rustc --version`` says it."""
-
-    rustc: Path
-    version: str
-
-
-def find_toolchain() -> Toolchain:
-    """The distribution's rustc, which the pack is built with, else the one on PATH. Raises BuildError."""
-    for name in ("/usr/bin/rustc", "rustc"):
-        if (found := shutil.which(name)) is None:
-            continue
-        libraries = Path(_run([found, "--print=target-libdir", f"--target={TARGET}"]).strip())
-        if any(libraries.glob("libcore-*.rlib")):
-            return Toolchain(Path(found), _run([found, "--version"]).strip())
-    raise BuildError(f"no rustc here builds for {TARGET}; {_INSTALL}; with rustup: rustup target add {TARGET}.")
+def _place(output: Path, module: Path) -> Path:
+    """Moved there whole: a rule that runs meanwhile is read as it was or as it is."""
+    try:
+        with atomic_file(module, force=True) as file:
+            os.fchmod(file.fileno(), 0o644)
+            file.write(output.read_bytes())
+    except OSError as error:
+        raise BuildError(f"{module} cannot be written: {error.strerror}; build as the folder's owner.") from None
+    return module
 
 
-def build(folders: Sequence[Path], toolchain: Toolchain, *, sdk: Path) -> list[Path]:
-    """Compile ``src/lib.rs`` of each rule folder to its ``rule.wasm``; returns the modules written.
+def _validated(folder: Path) -> Path:
+    module = folder / WAT
+    if module.stat().st_size > MAX_MODULE:
+        raise BuildError(f"{module} is larger than {MAX_MODULE >> 10} KiB; make it smaller.")
+    try:
+        wasmtime.Module.validate(wasmtime.Engine(configuration(trusted=False)), wasmtime.wat2wasm(module.read_bytes()))
+    except wasmtime.WasmtimeError as error:
+        raise BuildError(f"{module} is no module:\n{error}") from None
+    return module
+
+
+def build(folders: Sequence[Path], *, sdk: Path, target: str | None = None, builtin: bool = False) -> list[Path]:
+    """Compile each of these rule folders; returns the modules, in order.
 
     Raises BuildError for the first that does not compile; those before it are in place, the others untouched.
     """
     with tempfile.TemporaryDirectory(prefix="sentinel-build-") as work:
-        library = Path(work) / "libsentinel_sdk.rlib"
-        _compile(toolchain, sdk, ["--crate-type=rlib", "--crate-name=sentinel_sdk"], library)
-        return [_build_one(folder, toolchain, library) for folder in folders]
+        builder = Builder(Path(work), sdk=sdk, target=target, builtin=builtin)
+        return [builder.build(folder) for folder in folders]
 
 
 def sources(rules: Path) -> list[Path]:
@@ -74,45 +159,12 @@ def sources(rules: Path) -> list[Path]:
     return sorted(manifest.parent for manifest in rules.glob(f"*/{MANIFEST}") if (manifest.parent / SOURCE).is_file())
 
 
-def _build_one(folder: Path, toolchain: Toolchain, library: Path) -> Path:
-    if not (folder / SOURCE).is_file():
-        raise BuildError(f"{folder} has no {SOURCE}; only rules in Rust are built.")
-    output = library.parent / MODULE
-    name = folder.resolve().name.replace("-", "_")
-    _compile(toolchain, folder, [*_MODULE, f"--crate-name={name}", f"--extern=sentinel_sdk={library}"], output)
-    module = folder / MODULE
-    # Written beside its place and moved there: a rule that runs meanwhile is read whole, old or new.
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".rule-", delete=False) as file:
-        file.write(output.read_bytes())
-        os.fchmod(file.fileno(), 0o644)
-    Path(file.name).replace(module)
-    return module
-
-
-def _compile(toolchain: Toolchain, crate: Path, options: list[str], output: Path) -> None:
-    source = crate.resolve()
-    _run([
-        str(toolchain.rustc), *_COMMON, *options, f"--remap-path-prefix={source}={source.name}",
-        f"-o{output}", str(source / SOURCE),
-    ])  # fmt: skip
-
-
-def _run(command: list[str]) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIME_LIMIT, check=True)
-    except subprocess.CalledProcessError as error:
-        raise BuildError(f"rustc refused {command[-1]}:\n{error.stderr.strip()}") from None
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"rustc took more than {_TIME_LIMIT:.0f} s over {command[-1]}.") from None
-    return done.stdout
-
-
 def main(arguments: Sequence[str]) -> int:
     """Build the rule folders named, or the built-in pack. Returns the exit code."""
     rules = data_dir("rules")
     folders = [Path(argument) for argument in arguments] or sources(rules)
     try:
-        for module in build(folders, find_toolchain(), sdk=rules / "sdk"):
+        for module in build(folders, sdk=rules / "sdk", builtin=not arguments):
             sys.stdout.write(f"{module}  {module.stat().st_size} bytes\n")
     except BuildError as error:
         sys.stderr.write(f"{error}\n")

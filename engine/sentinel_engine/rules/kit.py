@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.manifest import RuleError, check_folder, is_rule_id
+from sentinel_engine.rules.manifest import RuleError, check_ours, is_rule_id
 
 LANGUAGES: Final = ("rust", "wat", "c")
 _FILES: Final = {"rust": "src/lib.rs", "wat": "rule.wat", "c": "src/rule.c"}
@@ -29,7 +29,7 @@ def new_rule(name: str, language: str, into: Path) -> list[Path]:
     try:
         if not os.path.lexists(into):
             _make_folder(into)
-        check_folder(into)
+        check_ours(into)
         _make_folder(folder)
         for parent in {(folder / file).parent for file in names} - {folder}:
             _make_folder(parent)

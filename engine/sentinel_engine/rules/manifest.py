@@ -187,15 +187,17 @@ def _candidates(folder: Path, *, builtin: bool) -> list[Path]:
     return [path for name in names if not is_ignored(name) and _is_candidate(path := folder / name)]
 
 
-def check_folder(folder: Path, *, builtin: bool = False) -> None:
-    """Raises RuleError for a folder that is missing, a symbolic link, or, when running as root, writable by others."""
+def check_ours(path: Path, *, builtin: bool = False) -> None:
+    """Raises RuleError for no file or folder, a symbolic link, or, when running as root, what others can change."""
     try:
-        found = folder.lstat()
+        found = path.lstat()
     except OSError as error:
-        raise RuleError(f"{folder} cannot be opened: {error.strerror}", "create it or correct its name") from None
+        raise RuleError(f"{path} cannot be opened: {error.strerror}", "create it or correct its name") from None
     if stat.S_ISLNK(found.st_mode):
-        raise RuleError(f"{folder} is a symbolic link", "put the folder itself there")
-    _refuse_writable(folder, found, builtin=builtin)
+        raise RuleError(f"{path} is a symbolic link", "put there what it points to")
+    if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
+        raise RuleError(f"{path} is not a regular file", "put a plain file there")
+    _refuse_writable(path, found, builtin=builtin)
 
 
 def is_rule_id(name: str) -> bool:
@@ -226,7 +228,7 @@ def _bare(path: Path, *, builtin: bool) -> RuleSpec:
 
 
 def _from_folder(folder: Path, *, builtin: bool) -> RuleSpec:
-    check_folder(folder, builtin=builtin)
+    check_ours(folder, builtin=builtin)
     manifest = folder / MANIFEST
     document = _parse(_read(manifest, MAX_MANIFEST, builtin=builtin), manifest)
     return _spec(folder, _convert(document, manifest), builtin=builtin)

@@ -25,6 +25,8 @@ mod memory;
 mod process;
 mod record;
 pub mod text;
+#[cfg(target_os = "wasi")]
+mod wasi;
 
 pub use host::{log, timestamp, LogLine, Process};
 pub use memory::{input, Local, PathBuffer, Plain};

@@ -12,7 +12,7 @@ import pytest
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.build import build, sources
 from sentinel_engine.rules.toolchain import BuildError, Rust, find_rust
-from sentinel_engine.schema_gen import record_rs
+from sentinel_engine.schema_sdk import record_rs
 
 RULES = data_dir("rules")
 

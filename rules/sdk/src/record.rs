@@ -158,7 +158,8 @@ impl<'a> Event<'a> {
     }
 }
 
-/// An event by kind. `Unknown` is a kind that is newer than this SDK.
+/// An event by kind, each with an example from the rule `sdk/examples/every-kind`. What each field holds is in
+/// bpf/README.md. `Unknown` is a kind that is newer than this SDK.
 #[derive(Clone, Copy)]
 pub enum Kind<'a> {
     Exec(Exec<'a>),
@@ -204,7 +205,11 @@ pub enum Kind<'a> {
     Unknown,
 }
 
-/// `exec`: its fields are described in bpf/README.md.
+/// `exec`. A program runs that has no name: a memfd, or a file that is deleted already.
+///
+/// ```ignore
+/// Kind::Exec(exec) if exec.exe_flags() & (EXE_MEMFD | EXE_DELETED) != 0 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Exec<'a>(pub Event<'a>);
 
@@ -243,7 +248,11 @@ impl<'a> Exec<'a> {
     }
 }
 
-/// `exec_failed`: its fields are described in bpf/README.md.
+/// `exec_failed`. A program of the administrator's is refused.
+///
+/// ```ignore
+/// Kind::ExecFailed(failed) if event.denied() && failed.path().starts_with(b"/usr/sbin/") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct ExecFailed<'a>(pub Event<'a>);
 
@@ -254,7 +263,11 @@ impl<'a> ExecFailed<'a> {
     }
 }
 
-/// `fork`: its fields are described in bpf/README.md.
+/// `fork`. nginx begins a process more than a minute after the host's start.
+///
+/// ```ignore
+/// Kind::Fork(fork) if event.comm() == b"nginx" && fork.child_start() > 60_000_000_000 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Fork<'a>(pub Event<'a>);
 
@@ -269,7 +282,11 @@ impl<'a> Fork<'a> {
     }
 }
 
-/// `exit`: its fields are described in bpf/README.md.
+/// `exit`. A program crashes (SIGSEGV).
+///
+/// ```ignore
+/// Kind::Exit(exit) if exit.signal() == 11 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Exit<'a>(pub Event<'a>);
 
@@ -284,7 +301,11 @@ impl<'a> Exit<'a> {
     }
 }
 
-/// `open`: its fields are described in bpf/README.md.
+/// `open`. A file of the boot loader is opened for writing.
+///
+/// ```ignore
+/// Kind::Open(open) if is_write(open.flags()) && open.path().starts_with(b"/boot/") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Open<'a>(pub Event<'a>);
 
@@ -311,7 +332,11 @@ impl<'a> Open<'a> {
     }
 }
 
-/// `unlink`: its fields are described in bpf/README.md.
+/// `unlink`. A log is deleted.
+///
+/// ```ignore
+/// Kind::Unlink(unlink) if unlink.path().starts_with(b"/var/log/") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Unlink<'a>(pub Event<'a>);
 
@@ -326,7 +351,11 @@ impl<'a> Unlink<'a> {
     }
 }
 
-/// `rename`: its fields are described in bpf/README.md.
+/// `rename`. Another file takes the place of the list of users.
+///
+/// ```ignore
+/// Kind::Rename(rename) if rename.new_path() == b"/etc/passwd" => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Rename<'a>(pub Event<'a>);
 
@@ -345,7 +374,11 @@ impl<'a> Rename<'a> {
     }
 }
 
-/// `chmod`: its fields are described in bpf/README.md.
+/// `chmod`. A file is made to run with its owner's rights.
+///
+/// ```ignore
+/// Kind::Chmod(chmod) if chmod.mode() & S_ISUID != 0 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Chmod<'a>(pub Event<'a>);
 
@@ -360,7 +393,11 @@ impl<'a> Chmod<'a> {
     }
 }
 
-/// `connect`: its fields are described in bpf/README.md.
+/// `connect`. The cloud's metadata service is asked for credentials.
+///
+/// ```ignore
+/// Kind::Connect(connect) if connect.addr() == [169, 254, 169, 254] && connect.port() == 80 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Connect<'a>(pub Event<'a>);
 
@@ -387,7 +424,11 @@ impl<'a> Connect<'a> {
     }
 }
 
-/// `bind`: its fields are described in bpf/README.md.
+/// `bind`. A program takes port 4444.
+///
+/// ```ignore
+/// Kind::Bind(bind) if bind.port() == 4444 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Bind<'a>(pub Event<'a>);
 
@@ -410,7 +451,15 @@ impl<'a> Bind<'a> {
     }
 }
 
-/// `accept`: its fields are described in bpf/README.md.
+/// `accept`. Somebody outside of 10.0.0.0/8 reaches the SSH server over IPv4.
+///
+/// ```ignore
+/// Kind::Accept(accept)
+///     if accept.local_port() == 22 && accept.family() == AF_INET && !accept.addr().starts_with(&[10]) =>
+/// {
+///     1
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Accept<'a>(pub Event<'a>);
 
@@ -437,7 +486,11 @@ impl<'a> Accept<'a> {
     }
 }
 
-/// `ptrace`: its fields are described in bpf/README.md.
+/// `ptrace`. A debugger takes hold of another process.
+///
+/// ```ignore
+/// Kind::Ptrace(ptrace) if ptrace.request() == PTRACE_ATTACH && ptrace.target_pid() != event.ppid() as u64 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Ptrace<'a>(pub Event<'a>);
 
@@ -460,7 +513,11 @@ impl<'a> Ptrace<'a> {
     }
 }
 
-/// `setuid`: its fields are described in bpf/README.md.
+/// `setuid`. A program calls setuid(0) and may.
+///
+/// ```ignore
+/// Kind::Setuid(setuid) if setuid.call() == 0 && setuid.id1() == 0 && event.succeeded() => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Setuid<'a>(pub Event<'a>);
 
@@ -483,7 +540,11 @@ impl<'a> Setuid<'a> {
     }
 }
 
-/// `memfd_create`: its fields are described in bpf/README.md.
+/// `memfd_create`. A file without a place in any folder is made, and not even named.
+///
+/// ```ignore
+/// Kind::MemfdCreate(memfd) if memfd.name().is_empty() => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct MemfdCreate<'a>(pub Event<'a>);
 
@@ -498,7 +559,11 @@ impl<'a> MemfdCreate<'a> {
     }
 }
 
-/// `mount`: its fields are described in bpf/README.md.
+/// `mount`. A file system is mounted that a program serves.
+///
+/// ```ignore
+/// Kind::Mount(mount) if mount.fstype().starts_with(b"fuse") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Mount<'a>(pub Event<'a>);
 
@@ -521,7 +586,11 @@ impl<'a> Mount<'a> {
     }
 }
 
-/// `init_module`: its fields are described in bpf/README.md.
+/// `init_module`. A kernel module comes from a folder where everybody can write.
+///
+/// ```ignore
+/// Kind::InitModule(module) if module.path().starts_with(b"/tmp/") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct InitModule<'a>(pub Event<'a>);
 
@@ -548,7 +617,11 @@ impl<'a> InitModule<'a> {
     }
 }
 
-/// `bpf`: its fields are described in bpf/README.md.
+/// `bpf`. An eBPF program of type kprobe (2) is loaded.
+///
+/// ```ignore
+/// Kind::Bpf(bpf) if bpf.command() == BPF_PROG_LOAD && bpf.prog_type() == 2 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Bpf<'a>(pub Event<'a>);
 
@@ -567,7 +640,11 @@ impl<'a> Bpf<'a> {
     }
 }
 
-/// `kill`: its fields are described in bpf/README.md.
+/// `kill`. kill(-1, SIGKILL): every process that the caller may.
+///
+/// ```ignore
+/// Kind::Kill(kill) if kill.target_pid() as i32 == -1 && kill.signal() == 9 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Kill<'a>(pub Event<'a>);
 
@@ -586,7 +663,11 @@ impl<'a> Kill<'a> {
     }
 }
 
-/// `dup`: its fields are described in bpf/README.md.
+/// `dup`. A socket to port 4444 becomes the standard input.
+///
+/// ```ignore
+/// Kind::Dup(dup) if dup.new_fd() == 0 && dup.port() == 4444 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Dup<'a>(pub Event<'a>);
 
@@ -613,7 +694,11 @@ impl<'a> Dup<'a> {
     }
 }
 
-/// `link`: its fields are described in bpf/README.md.
+/// `link`. The password hashes get a second name.
+///
+/// ```ignore
+/// Kind::Link(link) if link.path() == b"/etc/shadow" => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Link<'a>(pub Event<'a>);
 
@@ -632,7 +717,11 @@ impl<'a> Link<'a> {
     }
 }
 
-/// `symlink`: its fields are described in bpf/README.md.
+/// `symlink`. A shell's history leads to nowhere.
+///
+/// ```ignore
+/// Kind::Symlink(link) if link.target() == b"/dev/null" && link.path().ends_with(b"_history") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Symlink<'a>(pub Event<'a>);
 
@@ -647,7 +736,11 @@ impl<'a> Symlink<'a> {
     }
 }
 
-/// `mkdir`: its fields are described in bpf/README.md.
+/// `mkdir`. A folder is named so as to be overlooked.
+///
+/// ```ignore
+/// Kind::Mkdir(mkdir) if basename(mkdir.path()) == b"..." => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Mkdir<'a>(pub Event<'a>);
 
@@ -662,7 +755,11 @@ impl<'a> Mkdir<'a> {
     }
 }
 
-/// `chown`: its fields are described in bpf/README.md.
+/// `chown`. A file in /tmp is given to root.
+///
+/// ```ignore
+/// Kind::Chown(chown) if chown.owner() == 0 && chown.path().starts_with(b"/tmp/") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Chown<'a>(pub Event<'a>);
 
@@ -681,7 +778,11 @@ impl<'a> Chown<'a> {
     }
 }
 
-/// `truncate`: its fields are described in bpf/README.md.
+/// `truncate`. A log is emptied.
+///
+/// ```ignore
+/// Kind::Truncate(truncate) if truncate.length() == 0 && truncate.path().starts_with(b"/var/log/") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Truncate<'a>(pub Event<'a>);
 
@@ -696,7 +797,11 @@ impl<'a> Truncate<'a> {
     }
 }
 
-/// `listen`: its fields are described in bpf/README.md.
+/// `listen`. Root listens on a port that anybody could have taken.
+///
+/// ```ignore
+/// Kind::Listen(listen) if listen.port() >= 1024 && event.euid() == 0 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Listen<'a>(pub Event<'a>);
 
@@ -723,7 +828,11 @@ impl<'a> Listen<'a> {
     }
 }
 
-/// `socket`: its fields are described in bpf/README.md.
+/// `socket`. A packet socket (AF_PACKET is 17): a sniffer, or a DHCP client.
+///
+/// ```ignore
+/// Kind::Socket(socket) if socket.family() == 17 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Socket<'a>(pub Event<'a>);
 
@@ -746,7 +855,11 @@ impl<'a> Socket<'a> {
     }
 }
 
-/// `dns`: its fields are described in bpf/README.md.
+/// `dns`. A hidden service is looked up.
+///
+/// ```ignore
+/// Kind::Dns(dns) if dns.name().ends_with(b".onion") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Dns<'a>(pub Event<'a>);
 
@@ -777,7 +890,11 @@ impl<'a> Dns<'a> {
     }
 }
 
-/// `process_vm_write`: its fields are described in bpf/README.md.
+/// `process_vm_write`. A process writes into another one's memory.
+///
+/// ```ignore
+/// Kind::ProcessVmWrite(write) if write.target_pid() != event.tgid() as u64 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct ProcessVmWrite<'a>(pub Event<'a>);
 
@@ -796,7 +913,11 @@ impl<'a> ProcessVmWrite<'a> {
     }
 }
 
-/// `pivot_root`: its fields are described in bpf/README.md.
+/// `pivot_root`. The root of the file system is moved into /tmp.
+///
+/// ```ignore
+/// Kind::PivotRoot(pivot) if pivot.path().starts_with(b"/tmp/") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct PivotRoot<'a>(pub Event<'a>);
 
@@ -811,7 +932,11 @@ impl<'a> PivotRoot<'a> {
     }
 }
 
-/// `unshare`: its fields are described in bpf/README.md.
+/// `unshare`. A user makes a user namespace (CLONE_NEWUSER), to be root inside.
+///
+/// ```ignore
+/// Kind::Unshare(unshare) if unshare.flags() & 0x1000_0000 != 0 && event.uid() != 0 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Unshare<'a>(pub Event<'a>);
 
@@ -822,7 +947,11 @@ impl<'a> Unshare<'a> {
     }
 }
 
-/// `setns`: its fields are described in bpf/README.md.
+/// `setns`. A process enters another mount namespace (CLONE_NEWNS).
+///
+/// ```ignore
+/// Kind::Setns(setns) if setns.flags() & 0x2_0000 != 0 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Setns<'a>(pub Event<'a>);
 
@@ -841,7 +970,11 @@ impl<'a> Setns<'a> {
     }
 }
 
-/// `capset`: its fields are described in bpf/README.md.
+/// `capset`. A thread gives itself CAP_SYS_ADMIN (21).
+///
+/// ```ignore
+/// Kind::Capset(capset) if capset.effective() & 1 << 21 != 0 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Capset<'a>(pub Event<'a>);
 
@@ -860,7 +993,11 @@ impl<'a> Capset<'a> {
     }
 }
 
-/// `prctl`: its fields are described in bpf/README.md.
+/// `prctl`. A thread takes the name of one of the kernel's (PR_SET_NAME is 15).
+///
+/// ```ignore
+/// Kind::Prctl(prctl) if prctl.option() == 15 && prctl.name().starts_with(b"kworker") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Prctl<'a>(pub Event<'a>);
 
@@ -883,7 +1020,11 @@ impl<'a> Prctl<'a> {
     }
 }
 
-/// `mprotect`: its fields are described in bpf/README.md.
+/// `mprotect`. Memory becomes writable and executable at once.
+///
+/// ```ignore
+/// Kind::Mprotect(mprotect) if mprotect.protection() & 7 == 7 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Mprotect<'a>(pub Event<'a>);
 
@@ -902,7 +1043,11 @@ impl<'a> Mprotect<'a> {
     }
 }
 
-/// `io_uring_setup`: its fields are described in bpf/README.md.
+/// `io_uring_setup`. An io_uring that a thread of the kernel polls (IORING_SETUP_SQPOLL).
+///
+/// ```ignore
+/// Kind::IoUringSetup(setup) if setup.flags() & 2 != 0 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct IoUringSetup<'a>(pub Event<'a>);
 
@@ -917,7 +1062,11 @@ impl<'a> IoUringSetup<'a> {
     }
 }
 
-/// `io_uring`: its fields are described in bpf/README.md.
+/// `io_uring`. A connection is accepted without a call (IORING_OP_ACCEPT).
+///
+/// ```ignore
+/// Kind::IoUring(io_uring) if io_uring.opcode() == 13 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct IoUring<'a>(pub Event<'a>);
 
@@ -932,7 +1081,11 @@ impl<'a> IoUring<'a> {
     }
 }
 
-/// `umount`: its fields are described in bpf/README.md.
+/// `umount`. What lies below the logs comes to light.
+///
+/// ```ignore
+/// Kind::Umount(umount) if umount.path() == b"/var/log" => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Umount<'a>(pub Event<'a>);
 
@@ -947,7 +1100,11 @@ impl<'a> Umount<'a> {
     }
 }
 
-/// `argument_race`: its fields are described in bpf/README.md.
+/// `argument_race`. A path in /etc was another one when its call began.
+///
+/// ```ignore
+/// Kind::ArgumentRace(race) if race.path().starts_with(b"/etc/") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct ArgumentRace<'a>(pub Event<'a>);
 
@@ -966,7 +1123,11 @@ impl<'a> ArgumentRace<'a> {
     }
 }
 
-/// `suppressed`: its fields are described in bpf/README.md.
+/// `suppressed`. A process hides in its own noise.
+///
+/// ```ignore
+/// Kind::Suppressed(suppressed) if suppressed.count() >= 100_000 => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct Suppressed<'a>(pub Event<'a>);
 
@@ -981,7 +1142,11 @@ impl<'a> Suppressed<'a> {
     }
 }
 
-/// `cgroup_mkdir`: its fields are described in bpf/README.md.
+/// `cgroup_mkdir`. Docker begins a container.
+///
+/// ```ignore
+/// Kind::CgroupMkdir(cgroup) if contains(cgroup.path(), b"/docker") => 1,
+/// ```
 #[derive(Clone, Copy)]
 pub struct CgroupMkdir<'a>(pub Event<'a>);
 

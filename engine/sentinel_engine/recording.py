@@ -124,6 +124,9 @@ class RecordingReader:
         if len(frame) < stored:
             return None
         try:
+            # The decompressor believes what the frame says of its own size, whatever limit it is given.
+            if zstandard.frame_content_size(frame) > raw:
+                raise RecordingError(f"{self._path} is damaged: a block is larger than it says")
             return self._decompressor.decompress(frame, max_output_size=raw)
         except zstandard.ZstdError as error:
             raise RecordingError(f"{self._path} is damaged: {error}") from error

@@ -131,7 +131,7 @@ def test_the_second_of_two_equal_ids_is_a_problem(rules: Path) -> None:
         ("version: 1.10\ntitle: t\nseverity: low\n", "version: expected 'str', got 'float'", "put the value in quotes"),
         ("title: t\nseverity: low\n", "missing required field 'version'", "rules/README.md"),
         (MINIMAL + "limits: {memory_bytes: 99999999999}\n", "limits.memory_bytes: ", "rules/README.md"),
-        (MINIMAL + "limits: {memory: 1}\n", "unknown field 'memory'", "rules/README.md"),
+        (MINIMAL + "limits: {memory: 1}\n", "unknown key 'limits.memory'", "did you mean 'memory_bytes'?"),
         (MINIMAL + "title: again\n", "line 4: title is there twice", "correct the YAML"),
         (MINIMAL + "attack: [\n", "line 5: ", "correct the YAML"),
         (MINIMAL + "config: &a [1]\nmessage: *a\n", "line 5: an alias is not allowed", "correct the YAML"),

@@ -6,18 +6,19 @@ One bad rule is a :class:`RuleProblem` beside the good ones, never the end of th
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
 import yaml
 
+from sentinel_engine.rules.form import checked, suggest
 from sentinel_engine.schema import KIND_BY_NAME
 from sentinel_engine.snapshot import Severity
 
@@ -36,7 +37,8 @@ _NOT_RULES: Final = frozenset({"sdk", "target"})
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 # A bare module is named by cargo or by hand, so its name may hold more.
 _BARE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_KEY_AT: Final = re.compile(r" - at `\$\.?(.*)`$")
+# In the place of what is missing or wrong, so that the rest of a manifest can be looked at too; nothing runs with them.
+_PLACEHOLDERS: Final = {"version": "0", "title": "-", "severity": Severity.INFO}
 
 
 class RulesFolderError(Exception):
@@ -99,6 +101,27 @@ class RuleProblem:
     fix: str
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What claims to be a rule, and all that is wrong with it; without a problem it can be loaded.
+
+    ``spec`` is None when too little could be understood, and of no use for running while there are problems.
+    """
+
+    path: Path
+    spec: RuleSpec | None
+    problems: list[RuleError]
+
+
+@contextmanager
+def noting(problems: list[RuleError]) -> Iterator[None]:
+    """Add a RuleError to these and go on."""
+    try:
+        yield
+    except RuleError as error:
+        problems.append(error)
+
+
 class _LimitsYaml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_bytes: Annotated[int, msgspec.Meta(ge=64 << 10, le=256 << 20)] = DEFAULT_MEMORY
     deadline_ms: Annotated[int, msgspec.Meta(ge=10, le=1000)] = DEFAULT_DEADLINE_MS
@@ -131,27 +154,49 @@ def discover(folders: Sequence[Path], *, builtin: bool) -> tuple[list[RuleSpec],
     A folder may be one rule itself, or hold rule folders and bare modules. Raises RulesFolderError
     for a folder that is missing, unreadable, or, when running as root, writable by others.
     """
-    specs: dict[str, RuleSpec] = {}
+    specs: list[RuleSpec] = []
     problems: list[RuleProblem] = []
+    for found in survey(folders, builtin=builtin):
+        if found.spec and not found.problems:
+            specs.append(found.spec)
+        else:
+            first = found.problems[0]
+            problems.append(RuleProblem(found.path, id_of(found.path), first.reason, first.fix))
+    return specs, problems
+
+
+def survey(folders: Sequence[Path], *, builtin: bool) -> list[Candidate]:
+    """What ``discover`` goes by: each candidate in these folders with all of its problems. Raises RulesFolderError."""
+    found: list[Candidate] = []
+    holders: dict[str, Path] = {}
     for path in [path for folder in folders for path in _candidates(folder, builtin=builtin)]:
-        try:
-            spec = load_spec(path, builtin=builtin)
-        except RuleError as error:
-            problems.append(RuleProblem(path, _id_of(path), error.reason, error.fix))
-            continue
-        first = specs.setdefault(spec.id, spec)
-        if first is not spec:
-            reason = f"the id {spec.id} is already taken by {first.path}"
-            problems.append(RuleProblem(path, spec.id, reason, "give one of the two another id"))
-    return list(specs.values()), problems
+        candidate = inspect(path, builtin=builtin)
+        found.append(candidate)
+        if candidate.spec and not candidate.problems:
+            holder = holders.setdefault(candidate.spec.id, candidate.spec.path)
+            if holder != candidate.spec.path:
+                reason = f"the id {candidate.spec.id} is already taken by {holder}"
+                candidate.problems.append(RuleError(reason, "give one of the two another id"))
+    return found
 
 
 def load_spec(path: Path, *, builtin: bool) -> RuleSpec:
-    """The rule at this path: a folder with ``rule.yaml``, or a bare module. Raises RuleError."""
-    bare = path.suffix in MODULE_SUFFIXES and not path.is_dir()
-    spec = _bare(path, builtin=builtin) if bare else _from_folder(path, builtin=builtin)
-    os.close(_open(spec.path, builtin=builtin))  # refuse now what could not be read later
-    return spec
+    """The rule at this path: a folder with ``rule.yaml``, or a bare module. Raises RuleError, the first of them."""
+    found = inspect(path, builtin=builtin)
+    if found.spec is None or found.problems:
+        raise found.problems[0]
+    return found.spec
+
+
+def inspect(path: Path, *, builtin: bool) -> Candidate:
+    """The rule at this path, a folder with ``rule.yaml`` or a bare module, and all that is wrong with it."""
+    found = Candidate(path, None, [])
+    with noting(found.problems):
+        bare = path.suffix in MODULE_SUFFIXES and not path.is_dir()
+        spec = _bare(path, builtin=builtin) if bare else _from_folder(path, found.problems, builtin=builtin)
+        found = replace(found, spec=spec)
+        os.close(_open(spec.path, builtin=builtin))  # refuse now what could not be read later
+    return found
 
 
 def read_module(spec: RuleSpec) -> bytes:
@@ -214,7 +259,8 @@ def _is_candidate(path: Path) -> bool:
     return path.suffix in MODULE_SUFFIXES or path.is_dir()
 
 
-def _id_of(path: Path) -> str:
+def id_of(path: Path) -> str:
+    """What a rule at this path is called while its manifest is not understood."""
     return path.stem if path.suffix in MODULE_SUFFIXES else path.name
 
 
@@ -227,29 +273,41 @@ def _bare(path: Path, *, builtin: bool) -> RuleSpec:
     )  # fmt: skip
 
 
-def _from_folder(folder: Path, *, builtin: bool) -> RuleSpec:
-    check_ours(folder, builtin=builtin)
+def _from_folder(folder: Path, problems: list[RuleError], *, builtin: bool) -> RuleSpec:
+    with noting(problems):
+        check_ours(folder, builtin=builtin)
     manifest = folder / MANIFEST
-    document = _parse(_read(manifest, MAX_MANIFEST, builtin=builtin), manifest)
-    return _spec(folder, _convert(document, manifest), builtin=builtin)
+    document = parse_yaml(_read(manifest, MAX_MANIFEST, builtin=builtin), manifest)
+    if not isinstance(document, dict):
+        raise RuleError(f"{manifest}: is not a list of 'key: value' lines", "see rules/README.md for the keys")
+    good, wrong = checked(document, _RuleYaml)
+    problems += [RuleError(f"{manifest}: {reason}", fix) for reason, fix in wrong]
+    return _spec(folder, _RuleYaml(**(_PLACEHOLDERS | good)), problems, builtin=builtin)
 
 
-def _spec(folder: Path, form: _RuleYaml, *, builtin: bool) -> RuleSpec:
+def _spec(folder: Path, form: _RuleYaml, problems: list[RuleError], *, builtin: bool) -> RuleSpec:
     manifest = folder / MANIFEST
     rule_id = folder.resolve().name if form.id is None else form.id
     if not _ID.fullmatch(rule_id):
-        raise RuleError(f"{manifest}: {rule_id!r} is no rule id", "use a-z, 0-9 and '-', at most 64 characters")
+        problems.append(
+            RuleError(f"{manifest}: {rule_id!r} is no rule id", "use a-z, 0-9 and '-', at most 64 characters")
+        )
     for key, values, known in (
-        ("kinds", form.kinds, KIND_BY_NAME),
+        ("kinds", form.kinds, list(KIND_BY_NAME)),
         ("capabilities", form.capabilities, sorted(CAPABILITIES)),
     ):
-        for value in values:
-            if value not in known:
-                raise RuleError(f"{manifest}: {key}: unknown {value!r}", _suggest(value, list(known)))
+        problems += [
+            RuleError(f"{manifest}: {key}: unknown {value!r}", suggest(value, known))
+            for value in values
+            if value not in known
+        ]
+    config = b""
+    with noting(problems):
+        config = _config(form.config, manifest)
     return RuleSpec(
         id=rule_id, path=folder / _module_name(folder, form.module), folder=folder, title=form.title,
         version=form.version, severity=form.severity, attack=form.attack, kinds=form.kinds,
-        capabilities=frozenset(form.capabilities), message=form.message, config=_config(form.config, manifest),
+        capabilities=frozenset(form.capabilities), message=form.message, config=config,
         limits=Limits(form.limits.memory_bytes, form.limits.deadline_ms), enabled=form.enabled, builtin=builtin,
     )  # fmt: skip
 
@@ -309,36 +367,6 @@ def parse_yaml(text: bytes, path: Path) -> Any:
         raise RuleError(f"{path}: holds bytes that YAML does not allow", "save it as plain UTF-8") from None
     except (RecursionError, ValueError, OverflowError):
         raise RuleError(f"{path}: holds a value that is too deep or out of range", "write it plainly") from None
-
-
-def _parse(text: bytes, path: Path) -> dict[str, Any]:
-    document = parse_yaml(text, path)
-    if not isinstance(document, dict):
-        raise RuleError(f"{path}: is not a list of 'key: value' lines", "see rules/README.md for the keys")
-    for key in document:
-        if key not in _RuleYaml.__struct_fields__:
-            raise RuleError(f"{path}: unknown key {key!r}", _suggest(str(key), list(_RuleYaml.__struct_fields__)))
-    return document
-
-
-def _convert(document: dict[str, Any], path: Path) -> _RuleYaml:
-    try:
-        return msgspec.convert(document, _RuleYaml)
-    except msgspec.ValidationError as error:
-        text = str(error)
-    key = match[1] if (match := _KEY_AT.search(text)) else ""
-    what = _KEY_AT.sub("", text).replace("Object", "the file").replace("`", "'")
-    fix = "see rules/README.md for the keys"
-    if key == "severity":
-        fix = _suggest(str(document["severity"]), [str(severity) for severity in Severity])
-    elif what.startswith("Expected 'str"):
-        fix = "put the value in quotes"
-    raise RuleError(f"{path}: {key + ': ' if key else ''}{what[:1].lower()}{what[1:]}", fix)
-
-
-def _suggest(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"
 
 
 def _read(path: Path, limit: int, *, builtin: bool) -> bytes:

@@ -55,7 +55,7 @@ def _explained(key: str, value: Any, wanted: Any, text: str) -> Wrong:
         key += match[1]
     what = _AT.sub("", text).replace("`", "'")
     fix = _SEE_KEYS
-    if isinstance(wanted, enum.EnumMeta):
+    if isinstance(wanted, type) and issubclass(wanted, enum.Enum):
         fix = suggest(str(value), [str(one) for one in wanted])
     elif what.startswith("Expected 'str"):
         fix = "put the value in quotes"

@@ -17,12 +17,11 @@ from sentinel_engine.rules.manifest import RuleError, RuleSpec
 from sentinel_engine.schema import MAX_RECORD
 from sentinel_engine.wasm.calls import FastCall
 from sentinel_engine.wasm.histogram import BUCKETS
-from sentinel_engine.wasm.linking import Abi, abi_of, imports_of
+from sentinel_engine.wasm.linking import PAGE, Abi, abi_of, imports_of, no_room
 from sentinel_engine.wasm.sandbox import TICK_SECONDS, Sandbox, one_line
 from sentinel_engine.wasm.selection import RECORDS_AT, Selection
 
-_PAGE: Final = 65536
-_ARENA_BYTES: Final = _PAGE
+_ARENA_BYTES: Final = PAGE
 _STATE: Final = struct.Struct("<6IQ")
 _MATCH: Final = struct.Struct("<Ii")
 _TOTAL_NS_AT, _LONGEST_NS_AT = 24, 32
@@ -155,17 +154,13 @@ class Instance:
                 )
             return address
         try:
-            return self._memory.grow(self._store, 1) * _PAGE
+            return self._memory.grow(self._store, 1) * PAGE
         except wasmtime.WasmtimeError as error:
-            raise RuleError(
-                "its memory cannot grow by the one page its input needs",
-                "raise the memory's maximum (or limits.memory_bytes), or export sentinel_alloc",
-            ) from error
+            raise no_room() from error
 
     def _configure(self, exports: InstanceExports, config: bytes) -> None:
-        configure = exports.get("sentinel_config")
-        if not isinstance(configure, wasmtime.Func):
-            raise RuleError("there is a `config:`, but the module does not export sentinel_config", "drop one of them")
+        configure = exports["sentinel_config"]
+        assert isinstance(configure, wasmtime.Func)
         self._memory.write(self._store, config, self._input)
         result = int(self._within(lambda: configure(self._store, self._input, len(config))))
         if result < 0:
@@ -264,7 +259,7 @@ class Instance:
         if not isinstance(restore := self._restore, wasmtime.Func):
             return False
         try:
-            address = self._memory.grow(self._store, -(-len(state) // _PAGE)) * _PAGE
+            address = self._memory.grow(self._store, -(-len(state) // PAGE)) * PAGE
         except wasmtime.WasmtimeError as error:
             raise RuleError(
                 f"there is no room in its memory for {len(state)} bytes of state", "raise limits.memory_bytes"

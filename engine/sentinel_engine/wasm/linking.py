@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import wasmtime
 from wasmtime._exportable import AsExtern
@@ -13,6 +14,9 @@ from wasmtime._types import AsExternType
 from sentinel_engine.rules.manifest import RuleError, RuleSpec
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KINDS, mask_of
 
+PAGE: Final = 65536
+Exports: TypeAlias = dict[str, AsExternType]
+
 ABI_MARKER: Final = "sentinel_abi_v1"
 _HOST_MODULE: Final = "host"
 _HOST: Final = {
@@ -20,11 +24,12 @@ _HOST: Final = {
     "get_timestamp": ("clock", [], ["i64"]),
     "get_process": ("process", ["i32", "i32", "i32"], ["i32"]),
 }
-_OPTIONAL: Final[tuple[tuple[str, list[str], str], ...]] = (
-    ("sentinel_alloc", ["i32"], "i32"),
-    ("sentinel_config", ["i32", "i32"], "i32"),
-    ("sentinel_snapshot", [], "i64"),
-    ("sentinel_restore", ["i32", "i32"], "i32"),
+_OPTIONAL: Final[tuple[tuple[str, list[str], list[str]], ...]] = (
+    ("_initialize", [], []),
+    ("sentinel_alloc", ["i32"], ["i32"]),
+    ("sentinel_config", ["i32", "i32"], ["i32"]),
+    ("sentinel_snapshot", [], ["i64"]),
+    ("sentinel_restore", ["i32", "i32"], ["i32"]),
 )
 _WASI: Final = frozenset({"wasi_snapshot_preview1", "wasi_unstable"})
 _ENOSYS: Final = 52
@@ -47,65 +52,119 @@ class Abi:
 def abi_of(module: wasmtime.Module, spec: RuleSpec) -> Abi:
     """The ABI of this module. Raises RuleError when the exports do not fit it."""
     exports = {export.name: export.type for export in module.exports}
+    for fault in _export_faults(exports, spec):
+        raise fault
     version = 1 if ABI_MARKER in exports else 0
-    function = "sentinel_eval" if version else "check_file_access"
+    looks_up = any(one.module == _HOST_MODULE and one.name == "get_process" for one in module.imports)
+    return Abi(_entry(exports), not version, _mask(spec, version), looks_up)
+
+
+def faults(module: wasmtime.Module, spec: RuleSpec) -> Iterator[RuleError]:
+    """All that keeps a module from being loaded, as far as its exports and imports tell; nothing of it runs."""
+    yield from _export_faults({export.name: export.type for export in module.exports}, spec)
+    for wanted in module.imports:
+        if fault := _import_fault(wanted, spec):
+            yield fault
+
+
+def _entry(exports: Exports) -> str:
+    return "sentinel_eval" if ABI_MARKER in exports else "check_file_access"
+
+
+def _mask(spec: RuleSpec, version: int) -> int:
+    return mask_of(spec.kinds) if spec.kinds else ALL_KINDS if version else KIND_BY_NAME["open"].bit
+
+
+def _export_faults(exports: Exports, spec: RuleSpec) -> Iterator[RuleError]:
+    version, function = int(ABI_MARKER in exports), _entry(exports)
     if function not in exports:
-        raise RuleError(
+        yield RuleError(
             f"the module does not export {function}" + ("" if version else f", nor the marker {ABI_MARKER} of ABI 1"),
             f"export {function}(ptr: i32, len: i32) -> i32; a crate needs crate-type cdylib",
         )
-    _must_be(exports, function, ["i32", "i32"], ["i32"])
-    for name, params, result in _OPTIONAL:
-        if name in exports:
-            _must_be(exports, name, params, [result])
-    if not isinstance(exports.get("memory"), wasmtime.MemoryType):
-        raise RuleError("the module exports no memory", 'export its linear memory under the name "memory"')
-    mask = mask_of(spec.kinds) if spec.kinds else ALL_KINDS if version else KIND_BY_NAME["open"].bit
-    if not version and mask & ~_PATHS:
-        wrong = ", ".join(kind.name for kind in KINDS if kind.bit & mask & ~_PATHS)
-        raise RuleError(f"check_file_access cannot be called for {wrong}: no path", "list only kinds with a path")
-    looks_up = any(one.module == _HOST_MODULE and one.name == "get_process" for one in module.imports)
-    return Abi(function, not version, mask, looks_up)
+    for name, params, results in ((function, ["i32", "i32"], ["i32"]), *_OPTIONAL):
+        if name in exports and not _is_function(exports[name], params, results):
+            yield RuleError(
+                f"the export {name} has the wrong type",
+                f"make it a function ({', '.join(params)})" + (f" -> {results[0]}" if results else ""),
+            )
+    if spec.config and "sentinel_config" not in exports:
+        yield RuleError("there is a `config:`, but the module does not export sentinel_config", "drop one of them")
+    yield from _memory_faults(exports, spec)
+    wrong = _mask(spec, version) & ~_PATHS
+    if not version and wrong:
+        names = ", ".join(kind.name for kind in KINDS if kind.bit & wrong)
+        yield RuleError(f"check_file_access cannot be called for {names}: no path", "list only kinds with a path")
 
 
-def _must_be(exports: dict[str, AsExternType], name: str, params: list[str], results: list[str]) -> None:
-    kind = exports[name]
-    if not isinstance(kind, wasmtime.FuncType) or not _is(kind, params, results):
-        raise RuleError(
-            f"the export {name} has the wrong type",
-            f"make it a function ({', '.join(params)}) -> {results[0]}",
+def _memory_faults(exports: Exports, spec: RuleSpec) -> Iterator[RuleError]:
+    memory = exports.get("memory")
+    if not isinstance(memory, wasmtime.MemoryType):
+        yield RuleError("the module exports no memory", 'export its linear memory under the name "memory"')
+        return
+    first, most, limit = memory.limits.min, memory.limits.max, spec.limits.memory_bytes // PAGE
+    if first > limit:
+        yield RuleError(
+            f"its memory begins with {first * PAGE} bytes, which is over its limit of {spec.limits.memory_bytes}",
+            "declare less, or raise limits.memory_bytes",
         )
+    elif "sentinel_alloc" not in exports and first + 1 > min(limit, limit if most is None else most):
+        yield no_room()
 
 
-def _is(kind: wasmtime.FuncType, params: list[str], results: list[str]) -> bool:
-    return [str(p) for p in kind.params] == params and [str(r) for r in kind.results] == results
+def no_room() -> RuleError:
+    """What a module is told that has no page left for its input, declared so or by what it took at its start."""
+    return RuleError(
+        "its memory cannot grow by the one page its input needs",
+        "raise the memory's maximum (or limits.memory_bytes), or export sentinel_alloc",
+    )
+
+
+def _is_function(kind: AsExternType, params: list[str], results: list[str]) -> bool:
+    return (
+        isinstance(kind, wasmtime.FuncType)
+        and [str(p) for p in kind.params] == params
+        and [str(r) for r in kind.results] == results
+    )
 
 
 def imports_of(module: wasmtime.Module, spec: RuleSpec, store: wasmtime.Store, shim: InstanceExports) -> list[AsExtern]:
     """What to link, in the module's order. Raises RuleError, naming the import that is not granted."""
     linked: list[AsExtern] = []
     for wanted in module.imports:
-        name = f"{wanted.module}.{wanted.name}"
-        if wanted.module in _WASI and isinstance(wanted.type, wasmtime.FuncType):
-            environment = wanted.name == "environ_sizes_get" and _is(wanted.type, ["i32", "i32"], ["i32"])
-            linked.append(shim["environ_sizes_get"] if environment else _deny(store, wanted.type))
-            continue
-        if wanted.module != _HOST_MODULE or wanted.name not in _HOST:
-            raise RuleError(
-                f"it imports {name}, which no rule is given",
-                f"a rule may import {', '.join(f'{_HOST_MODULE}.{one}' for one in _HOST)}; build without the rest",
-            )
-        capability, params, results = _HOST[wanted.name]
-        if not isinstance(wanted.type, wasmtime.FuncType) or not _is(wanted.type, params, results):
-            raise RuleError(f"it imports {name} with the wrong type", f"declare it as ({', '.join(params)})"
-                            + (f" -> {results[0]}" if results else ""))  # fmt: skip
-        if capability not in spec.capabilities:
-            raise RuleError(
-                f"it imports {name} without the capability {capability}",
-                f"add `capabilities: [{capability}]` to its rule.yaml",
-            )
-        linked.append(shim[wanted.name])
+        if fault := _import_fault(wanted, spec):
+            raise fault
+        if wanted.module == _HOST_MODULE or _is_environment(wanted):
+            linked.append(shim[str(wanted.name)])
+        else:
+            assert isinstance(wanted.type, wasmtime.FuncType)
+            linked.append(_deny(store, wanted.type))
     return linked
+
+
+def _is_environment(wanted: wasmtime.ImportType) -> bool:
+    return wanted.name == "environ_sizes_get" and _is_function(wanted.type, ["i32", "i32"], ["i32"])
+
+
+def _import_fault(wanted: wasmtime.ImportType, spec: RuleSpec) -> RuleError | None:
+    name = f"{wanted.module}.{wanted.name}"
+    if wanted.module in _WASI and isinstance(wanted.type, wasmtime.FuncType):
+        return None
+    if wanted.module != _HOST_MODULE or wanted.name not in _HOST:
+        return RuleError(
+            f"it imports {name}, which no rule is given",
+            f"a rule may import {', '.join(f'{_HOST_MODULE}.{one}' for one in _HOST)}; build without the rest",
+        )
+    capability, params, results = _HOST[wanted.name]
+    if not _is_function(wanted.type, params, results):
+        return RuleError(f"it imports {name} with the wrong type", f"declare it as ({', '.join(params)})"
+                         + (f" -> {results[0]}" if results else ""))  # fmt: skip
+    if capability not in spec.capabilities:
+        return RuleError(
+            f"it imports {name} without the capability {capability}",
+            f"add `capabilities: [{capability}]` to its rule.yaml",
+        )
+    return None
 
 
 def _deny(store: wasmtime.Store, kind: wasmtime.FuncType) -> wasmtime.Func:

@@ -44,7 +44,7 @@ def record_rs() -> str:
         "    }",
         "}",
         "",
-        "/// An event by kind, each with an example from the rule `sdk/examples/every-kind`. What each field holds is in",
+        "/// An event by kind, each with an example from the rule `sdk/examples/every-kind`. What each field holds:",
         "/// bpf/README.md. `Unknown` is a kind that is newer than this SDK.",
         "#[derive(Clone, Copy)]",
         "pub enum Kind<'a> {",

@@ -8,9 +8,10 @@ import pytest
 
 from sentinel_engine.records import Clock, batch_of
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.build import BuildError, build, find_toolchain
+from sentinel_engine.rules.build import Builder
 from sentinel_engine.rules.event_yaml import encode_event
 from sentinel_engine.rules.registry import Registry
+from sentinel_engine.rules.toolchain import BuildError, find_rust
 from sentinel_engine.rules.workshop import Workshop
 from sentinel_engine.wasm.sandbox import Sandbox
 
@@ -51,7 +52,7 @@ tests:
 
 def _toolchain_or_skip() -> None:
     try:
-        find_toolchain()
+        find_rust()
     except BuildError as error:
         pytest.skip(str(error))
 
@@ -65,7 +66,9 @@ def test_a_rule_walks_up_the_process_tree(tmp_path: Path) -> None:
     (folder / "tests.yaml").write_text(TESTS)
     manifest = 'version: "1"\ntitle: t\nseverity: low\nkinds: [connect]\ncapabilities: [process]\n'
     (folder / "rule.yaml").write_text(manifest)
-    build([folder], find_toolchain(), sdk=data_dir("rules") / "sdk")
+    work = tmp_path / "target"
+    work.mkdir()
+    Builder(work, sdk=data_dir("rules") / "sdk").build(folder)
     sandbox = Sandbox()
     finding = Workshop([(tmp_path, False)], sandbox, Clock(0)).look(folder)
     assert finding.problem is None  # its own tests have passed

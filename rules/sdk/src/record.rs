@@ -158,7 +158,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// An event by kind, each with an example from the rule `sdk/examples/every-kind`. What each field holds is in
+/// An event by kind, each with an example from the rule `sdk/examples/every-kind`. What each field holds:
 /// bpf/README.md. `Unknown` is a kind that is newer than this SDK.
 #[derive(Clone, Copy)]
 pub enum Kind<'a> {

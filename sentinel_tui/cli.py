@@ -148,18 +148,52 @@ def list_sessions(outer: Options, /, **given: Any) -> None:
 @cli.command(epilog="Example:  sudo sentinel-tui doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @live
-def doctor(*, as_json: bool, loader: str | None) -> None:
-    """Say what this host can do, and the exact fix for what it cannot."""
-    checks = [*preflight.checks(preflight.Loader(loader or preflight.Loader.AUTO)), fields(), preflight.after_start()]
+@common
+@click.pass_obj
+def doctor(outer: Options, /, *, as_json: bool, loader: str | None, **given: Any) -> None:
+    """Say what this host can do, and the exact fix for what it cannot; and what the rules may do."""
+    with failing_plainly():
+        options = merge(given, outer)
+    host = [*preflight.checks(preflight.Loader(loader or options.loader)), fields(), preflight.after_start()]
+    rules = _rule_checks(options)
     if as_json:
-        echo_json(checks)
+        echo_json([*host, *rules])
     else:
-        for check in checks:
-            click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.check:<12} {check.detail}")
+        for check in (*host, *rules):
+            click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.check:<13} {check.detail}")
             if not check.ok:
                 click.echo(f"      fix: {check.fix}")
-    if not all(check.ok for check in checks):
+    if not all(check.ok for check in host):
         sys.exit(HOST)
+    if not all(check.ok for check in rules):
+        sys.exit(BAD)
+
+
+def _rule_checks(options: Options) -> list[preflight.Check]:
+    """The policy, and each rule with what it has."""
+    from sentinel_engine.records import Clock  # noqa: PLC0415 - as above
+    from sentinel_engine.rules.manifest import RulesFolderError  # noqa: PLC0415
+    from sentinel_engine.rules.policy import PolicyError  # noqa: PLC0415
+    from sentinel_engine.rules.registry import Registry  # noqa: PLC0415
+    from sentinel_engine.snapshot import RuleState  # noqa: PLC0415
+    from sentinel_engine.text import inert  # noqa: PLC0415
+
+    try:
+        policy = options.read_policy()
+        registry = Registry(options.rule_folders(), clock=Clock(0), policy=policy)
+        registry.load()
+    except PolicyError as error:
+        return [preflight.Check("policy", False, str(error), "correct it; nothing starts with a policy that is wrong")]
+    except RulesFolderError as error:
+        return [preflight.Check("rules", False, str(error), "name a folder of rules that is there with --rules")]
+    found = [preflight.Check("policy", True, str(policy))]
+    for view in registry.views():
+        ok = view.state is not RuleState.FAILED
+        said = f"{inert(view.id)} may use {view.permissions}" if ok else f"{inert(view.id)}: {inert(view.reason)}"
+        fix = "" if ok else "`sentinel-tui rules check` says all that is wrong with it"
+        found.append(preflight.Check("rule", ok, said, fix))
+    registry.close()
+    return found
 
 
 def _need_terminal() -> None:

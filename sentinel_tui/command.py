@@ -44,9 +44,10 @@ def failing_plainly() -> Iterator[None]:
         from sentinel_engine.collector.scope import ScopeError  # noqa: PLC0415
         from sentinel_engine.recording import RecordingError  # noqa: PLC0415
         from sentinel_engine.rules.manifest import RulesFolderError  # noqa: PLC0415
+        from sentinel_engine.rules.policy import PolicyError  # noqa: PLC0415
         from sentinel_engine.session import SessionError  # noqa: PLC0415
 
-        if isinstance(error, RulesFolderError | SessionError | RecordingError | ScopeError):
+        if isinstance(error, RulesFolderError | PolicyError | SessionError | RecordingError | ScopeError):
             raise Failure(str(error), USAGE) from error
         raise
 
@@ -61,6 +62,11 @@ def common(command: F) -> F:
             "--workers",
             type=click.IntRange(min=1, max=64),
             help="Threads that rules may use when they have much to do; by default half the cores.",
+        ),
+        click.option(
+            "--policy",
+            type=click.Path(path_type=Path),
+            help="YAML file that grants rules their capabilities; /etc/sentinel-tui/policy.yaml, if there is one.",
         ),
         click.option(
             "--rules", multiple=True, type=click.Path(path_type=Path), help="A folder of rules to add; repeatable."

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sentinel_engine.collector.preflight import Loader
 from sentinel_engine.resources import data_dir
+
+if TYPE_CHECKING:
+    from sentinel_engine.rules.policy import Policy
 
 
 class ConfigError(Exception):
@@ -25,6 +29,7 @@ class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ignore: list[str] = []
     limit: int = 0
     workers: int = 0
+    policy: str | None = None
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -38,11 +43,20 @@ class Options(msgspec.Struct, frozen=True):
     ignore: tuple[str, ...] = ()
     limit: int = 0
     workers: int = 0  # 0: as many as are usual
+    policy: Path | None = None
 
     def rule_folders(self) -> list[tuple[Path, bool]]:
         """Each rule folder, and whether it is the built-in pack."""
         builtin = [(data_dir("rules"), True)] if self.builtin_rules else []
         return [*builtin, *((folder, False) for folder in self.rules)]
+
+    def read_policy(self) -> Policy:
+        """What rules may have, by the file that was named, or the usual one if it is there. Raises PolicyError."""
+        from sentinel_engine.rules.policy import Policy, usual_path  # noqa: PLC0415 - most of a command's start, else
+
+        if self.policy is None and not os.path.lexists(usual_path()):
+            return Policy()
+        return Policy.read(self.policy or usual_path())
 
     def session_root(self) -> Path:
         """The folder that sessions are kept in."""
@@ -70,6 +84,7 @@ def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
             base.ignore + tuple(file.ignore),
             base.limit or file.limit,
             base.workers or file.workers,
+            base.policy or (Path(file.policy).expanduser() if file.policy else None),
         )
     return Options(
         base.rules + tuple(given["rules"]),
@@ -80,6 +95,7 @@ def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
         base.ignore + tuple(given.get("ignore", ())),
         given.get("limit") or base.limit,
         given["workers"] or base.workers,
+        given["policy"] or base.policy,
     )
 
 

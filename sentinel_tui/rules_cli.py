@@ -38,7 +38,8 @@ rules.add_command(rules_build)
 def rules_list(outer: Options, /, *, as_json: bool, **given: Any) -> None:
     """List the rules that would run, and those that cannot, with the reason."""
     with failing_plainly():
-        registry = Registry(merge(given, outer).rule_folders(), clock=Clock(0))
+        options = merge(given, outer)
+        registry = Registry(options.rule_folders(), clock=Clock(0), policy=options.read_policy())
         registry.load()
     views = registry.views()
     registry.close()
@@ -47,7 +48,7 @@ def rules_list(outer: Options, /, *, as_json: bool, **given: Any) -> None:
     else:
         width = max((len(view.id) for view in views), default=0)
         for view in views:
-            what = view.reason or f"{view.title}  [{' '.join(view.kinds)}]"
+            what = view.reason or f"{view.title}  [{' '.join(view.kinds)}]  ({view.permissions})"
             click.echo(f"{view.state:<9} {view.severity:<8} {inert(view.id):<{width}}  {inert(what)}")
     if any(view.state is RuleState.FAILED for view in views):
         sys.exit(BAD)

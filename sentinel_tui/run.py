@@ -93,7 +93,12 @@ def running(
     loading: Loading | Source, options: Options, listener: Listener | None = None, record: Path | None = None
 ) -> Iterator[Pipeline]:
     """A started pipeline over this source; closed on the way out, whatever happened."""
-    registry = Registry(options.rule_folders(), clock=loading.clock, workers=Workers(options.workers or usual()))
+    registry = Registry(
+        options.rule_folders(),
+        clock=loading.clock,
+        workers=Workers(options.workers or usual()),
+        policy=options.read_policy(),
+    )
     registry.load()  # while the kernel checks the programs
     scope = parse_scope(options.only, options.ignore)
     source = LiveSource.open(loading, scope=scope, limit=options.limit) if isinstance(loading, Loading) else loading

@@ -142,6 +142,8 @@ class RuleView(msgspec.Struct, frozen=True):
     severity: Severity = Severity.MEDIUM
     attack: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()  # that it uses, and has
+    denied: tuple[str, ...] = ()  # that it asks for, and the operator's policy does not grant
     reason: str = ""  # why it is failed, quarantined or disabled, in one sentence
     path: str = ""
     calls: int = 0
@@ -163,6 +165,12 @@ class RuleView(msgspec.Struct, frozen=True):
     traps_by_kind: dict[str, int] = {}
     shadow: ShadowView | None = None
     retry_seconds: float = 0.0  # until a quarantined rule is tried again
+
+    @property
+    def permissions(self) -> str:
+        """What it may use beside its event: ``log, process``; and what it asks for in vain."""
+        denied = f"; not granted: {', '.join(self.denied)}" if self.denied else ""
+        return f"{', '.join(self.capabilities) or 'nothing'}{denied}"
 
 
 def total_lost(lost: Mapping[str, Mapping[str, int]]) -> int:

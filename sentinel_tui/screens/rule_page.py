@@ -47,6 +47,7 @@ def _facts(rule: RuleView) -> Mapping[str, str]:
         "sha256": rule.sha256,
         "file": rule.path,
         "kinds": " ".join(rule.kinds),
+        "may use": rule.permissions,
         "calls": f"{rule.calls:,}  matches {rule.matches:,}  alerts {rule.alerts:,}",
         "latency": _latency(rule.latency_ns),
         "memory": f"{size(memory.current)}  peak {size(memory.peak)}  limit {size(memory.limit)}",

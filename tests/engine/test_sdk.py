@@ -10,6 +10,7 @@ from sentinel_engine.records import Clock, batch_of
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.build import Builder
 from sentinel_engine.rules.event_yaml import encode_event
+from sentinel_engine.rules.policy import Policy
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.rules.toolchain import BuildError, find_rust
 from sentinel_engine.rules.workshop import Workshop
@@ -70,7 +71,7 @@ def test_a_rule_walks_up_the_process_tree(tmp_path: Path) -> None:
     work.mkdir()
     Builder(work, sdk=data_dir("rules") / "sdk").build(folder)
     sandbox = Sandbox()
-    finding = Workshop([(tmp_path, False)], sandbox, Clock(0)).look(folder)
+    finding = Workshop([(tmp_path, False)], sandbox, Clock(0), Policy()).look(folder)
     assert finding.problem is None  # its own tests have passed
     finding.close()
     sandbox.close()

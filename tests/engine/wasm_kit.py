@@ -59,6 +59,6 @@ class Bench:
 
     def run(self, rule: LoadedRule, batch: Batch, patience: int = 5) -> tuple[list[Match], list[Failure]]:
         """Its matches and failures over this batch."""
-        self.selector.load(batch, processes=rule.abi.looks_up)
+        self.selector.load(batch, processes="process" in rule.abi.uses)
         selection = self.selector.select(rule.abi.mask)
         return rule.run(selection, patience) if selection else ([], [])

@@ -71,7 +71,7 @@ def test_every_key_of_a_manifest(rules: Path) -> None:
     spec = only_spec(rules)
     assert (spec.id, spec.version, spec.title) == ("hidden-file", "1.2.0", "Hidden file opened")
     assert spec.severity is Severity.LOW
-    assert (spec.attack, spec.kinds, spec.capabilities) == (("T1564.001",), ("open",), frozenset({"log"}))
+    assert (spec.attack, spec.kinds, spec.capabilities) == (("T1564.001",), ("open",), frozenset({"log", "config"}))
     assert (spec.limits.memory_bytes, spec.limits.deadline_ms) == (65536, 50)
     assert (spec.message, spec.config) == ("{comm} opened {path}", b'{"names":["a","b"]}')
     assert (spec.folder, spec.path, spec.enabled, spec.builtin) == (folder, folder / "rule.wat", True, False)

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from sentinel_engine.rules.folderwatch import FolderWatch
 from sentinel_engine.rules.manifest import RuleError, RulesFolderError
+from sentinel_engine.rules.policy import PolicyError
 from sentinel_engine.rules.registry import Change, Registry
 from sentinel_engine.rules.workshop import Finding
 
@@ -92,7 +93,7 @@ class RuleControl:
         def work() -> None:
             try:
                 findings = self._registry.workshop.look_everywhere(tested=True)
-            except RulesFolderError as error:
+            except (RulesFolderError, PolicyError) as error:
                 answer.set_exception(error)
                 return
             _pass_on(self._host.at_rest(lambda: self._take_all(findings)), answer)

@@ -66,10 +66,12 @@ class Entry:
         rule = self.loaded
         if rule is None:
             return RuleView(id=self.id, state=self.state, reason=self.reason, path=str(self.path))
-        spec, figures = rule.spec, rule.figures
+        spec, figures, uses = rule.spec, rule.figures, rule.abi.uses
+        denied = spec.denied if spec.folder else spec.denied & uses  # a bare module asks for all there is
         return RuleView(
             id=self.id, state=self.state, version=spec.version, title=spec.title, severity=spec.severity,
-            attack=spec.attack, kinds=tuple(kind.name for kind in KINDS if kind.bit & rule.abi.mask),
+            attack=spec.attack, capabilities=tuple(sorted(spec.capabilities & uses)), denied=tuple(sorted(denied)),
+            kinds=tuple(kind.name for kind in KINDS if kind.bit & rule.abi.mask),
             reason=self.reason, path=str(self.path), calls=figures.calls, matches=figures.matches,
             traps=figures.traps, traps_by_kind=dict(figures.traps_by_kind), timeouts=figures.timeouts,
             errors=figures.errors, dropped_matches=figures.dropped_matches, logs=figures.logs,

@@ -67,7 +67,8 @@ class RuleSpec:
     """One rule as its author described it. Empty ``kinds`` means the default of the module's ABI.
 
     ``message`` is a template over the event's fields, such as ``{comm} read {path}``; ``config`` is
-    JSON for the module, empty when it has none; ``folder`` is None for a bare module.
+    JSON for the module, empty when it has none; ``folder`` is None for a bare module. ``denied``: what it asks for and
+    the operator's policy does not grant, with a ``grant_hint`` of what to write there.
     """
 
     id: str
@@ -84,6 +85,8 @@ class RuleSpec:
     config: bytes
     enabled: bool = True
     builtin: bool = False
+    denied: frozenset[str] = frozenset()
+    grant_hint: str = ""
 
     @property
     def home(self) -> Path:
@@ -204,6 +207,11 @@ def read_module(spec: RuleSpec) -> bytes:
     return _read(spec.path, MAX_MODULE, builtin=spec.builtin)
 
 
+def read_file(path: Path, limit: int) -> bytes:
+    """A file that says what rules may do, at most ``limit`` bytes, as carefully opened as a rule. Raises RuleError."""
+    return _read(path, limit, builtin=False)
+
+
 def read_beside(spec: RuleSpec, name: str, limit: int) -> bytes:
     """Another file of the rule's folder, at most ``limit`` bytes, as carefully opened. Raises RuleError."""
     return _read((spec.folder or spec.path.parent) / name, limit, builtin=spec.builtin)
@@ -304,10 +312,11 @@ def _spec(folder: Path, form: _RuleYaml, problems: list[RuleError], *, builtin: 
     config = b""
     with noting(problems):
         config = _config(form.config, manifest)
+    asked = {*form.capabilities, *(["config"] if config else [])}
     return RuleSpec(
         id=rule_id, path=folder / _module_name(folder, form.module), folder=folder, title=form.title,
         version=form.version, severity=form.severity, attack=form.attack, kinds=form.kinds,
-        capabilities=frozenset(form.capabilities), message=form.message, config=config,
+        capabilities=frozenset(asked), message=form.message, config=config,
         limits=Limits(form.limits.memory_bytes, form.limits.deadline_ms), enabled=form.enabled, builtin=builtin,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from sentinel_engine.records import Batch, Clock
 from sentinel_engine.rules.entry import Entry
 from sentinel_engine.rules.manifest import RuleError
+from sentinel_engine.rules.policy import Policy
 from sentinel_engine.rules.shadow import Shadow
 from sentinel_engine.rules.verdict import LOST, RECOVERED, Verdict, coverage
 from sentinel_engine.rules.workshop import Finding, Workshop, taken
@@ -56,7 +57,8 @@ class _Task(NamedTuple):
 class Registry:
     """Holds and runs the rules of these folders; each folder comes with whether it is the built-in pack.
 
-    ``monotonic`` gives seconds for quarantine and its back-off; ``workers``: the threads for rules, one by default.
+    ``policy`` says what rules may have, by default all that they ask for; ``monotonic`` gives seconds for quarantine
+    and its back-off; ``workers``: the threads for rules, one by default.
     """
 
     def __init__(
@@ -66,11 +68,12 @@ class Registry:
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
         workers: Workers | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self._clock = clock
         self._monotonic = monotonic
         self.sandbox = Sandbox()
-        self.workshop = Workshop(folders, self.sandbox, clock)
+        self.workshop = Workshop(folders, self.sandbox, clock, policy or Policy())
         self._selector = Selector(self.sandbox)
         self._workers = workers or Workers(1)
         self._entries: dict[str, Entry] = {}
@@ -204,7 +207,7 @@ class Registry:
         return Change("reload" if before else "load", entry.id, said, before, rule.sha256, fresh=fresh)
 
     def _begins_to_look_up(self, rule: LoadedRule) -> bool:
-        before, self._lookups = self._lookups, self._lookups or rule.abi.looks_up
+        before, self._lookups = self._lookups, self._lookups or "process" in rule.abi.uses
         return self._lookups and not before
 
     def _refuse(self, entry: Entry | None, finding: Finding, problem: RuleError) -> Change:

@@ -116,7 +116,7 @@ def _encode(form: _Test) -> tuple[list[bytes], dict[int, Outcome]]:
 def _run(case: _Case, spec: RuleSpec, module: bytes, sandbox: Sandbox, selector: Selector) -> TestResult:
     rule = LoadedRule(sandbox, spec, module, _CLOCK)
     selector.forget_processes()
-    selector.load(batch_of(case.records), processes=rule.abi.looks_up)
+    selector.load(batch_of(case.records), processes="process" in rule.abi.uses)
     try:
         selection = selector.select(rule.abi.mask)
         matches, failures = rule.run(selection, patience=1) if selection else ([], [])

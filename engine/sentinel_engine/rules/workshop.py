@@ -6,6 +6,7 @@ nobody.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from sentinel_engine.records import Clock
 from sentinel_engine.rules.manifest import RuleError, RuleSpec, discover, load_spec, read_module
+from sentinel_engine.rules.policy import Policy
 from sentinel_engine.rules.selftest import run_tests
 from sentinel_engine.wasm.rule import LoadedRule
 from sentinel_engine.wasm.sandbox import Sandbox
@@ -43,11 +45,12 @@ class Workshop:
     For one thread at a time. ``sandbox`` is the one the rules will run in; their own tests run apart from it.
     """
 
-    def __init__(self, folders: Sequence[tuple[Path, bool]], sandbox: Sandbox, clock: Clock) -> None:
+    def __init__(self, folders: Sequence[tuple[Path, bool]], sandbox: Sandbox, clock: Clock, policy: Policy) -> None:
         self.folders = list(folders)
         self._sandbox = sandbox
         self._apart = sandbox.apart()
         self._clock = clock
+        self._policy = policy
         self._seen: dict[Path, object] = {}
         self.read_at = time.time()  # before any file was read
 
@@ -69,10 +72,11 @@ class Workshop:
         return self._make(spec, tested=True)
 
     def look_everywhere(self, *, tested: bool) -> list[Finding]:
-        """Every rule of every folder, built-in ones first; two of one id: the first has it.
+        """Every rule of every folder, built-in ones first; two of one id: the first has it. The policy is read again.
 
-        Raises RulesFolderError for a folder that cannot be used.
+        Raises RulesFolderError for a folder that cannot be used, and PolicyError.
         """
+        self._policy = self._policy.again()
         specs: dict[str, RuleSpec] = {}
         findings: list[Finding] = []
         for builtin in (True, False):
@@ -89,6 +93,7 @@ class Workshop:
     def _make(self, spec: RuleSpec, *, tested: bool) -> Finding:
         try:
             code = read_module(spec)
+            spec = self._policy.applied(spec, hashlib.sha256(code).hexdigest())
             rule = LoadedRule(self._sandbox, spec, code, self._clock)
         except RuleError as error:
             return Finding(spec.id, spec.home, problem=error)

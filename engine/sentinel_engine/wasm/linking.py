@@ -31,6 +31,7 @@ _OPTIONAL: Final[tuple[tuple[str, list[str], list[str]], ...]] = (
     ("sentinel_snapshot", [], ["i64"]),
     ("sentinel_restore", ["i32", "i32"], ["i32"]),
 )
+_EXPORTED: Final = {"sentinel_config": "config", "sentinel_snapshot": "state", "sentinel_restore": "state"}
 _WASI: Final = frozenset({"wasi_snapshot_preview1", "wasi_unstable"})
 _ENOSYS: Final = 52
 _PATHS: Final = sum(kind.bit for kind in KINDS if kind.strings[:1] in {("path",), ("exe",)})
@@ -40,13 +41,13 @@ _PATHS: Final = sum(kind.bit for kind in KINDS if kind.strings[:1] in {("path",)
 class Abi:
     """How a rule is called: the export, whether it gets only the path, and which kinds it sees.
 
-    ``looks_up``: whether it may ask for processes, so that they have to be kept for it.
+    ``uses``: the capabilities that its imports and exports make use of.
     """
 
     function: str
     path_only: bool
     mask: int
-    looks_up: bool
+    uses: frozenset[str]
 
 
 def abi_of(module: wasmtime.Module, spec: RuleSpec) -> Abi:
@@ -55,8 +56,9 @@ def abi_of(module: wasmtime.Module, spec: RuleSpec) -> Abi:
     for fault in _export_faults(exports, spec):
         raise fault
     version = 1 if ABI_MARKER in exports else 0
-    looks_up = any(one.module == _HOST_MODULE and one.name == "get_process" for one in module.imports)
-    return Abi(_entry(exports), not version, _mask(spec, version), looks_up)
+    uses = {_HOST[str(one.name)][0] for one in module.imports if one.module == _HOST_MODULE and one.name in _HOST}
+    uses |= {capability for name, capability in _EXPORTED.items() if name in exports}
+    return Abi(_entry(exports), not version, _mask(spec, version), frozenset(uses))
 
 
 def faults(module: wasmtime.Module, spec: RuleSpec) -> Iterator[RuleError]:
@@ -90,6 +92,8 @@ def _export_faults(exports: Exports, spec: RuleSpec) -> Iterator[RuleError]:
             )
     if spec.config and "sentinel_config" not in exports:
         yield RuleError("there is a `config:`, but the module does not export sentinel_config", "drop one of them")
+    if spec.config and "config" in spec.denied:
+        yield _not_granted("it has a `config:`", "config", spec)
     yield from _memory_faults(exports, spec)
     wrong = _mask(spec, version) & ~_PATHS
     if not version and wrong:
@@ -159,12 +163,20 @@ def _import_fault(wanted: wasmtime.ImportType, spec: RuleSpec) -> RuleError | No
     if not _is_function(wanted.type, params, results):
         return RuleError(f"it imports {name} with the wrong type", f"declare it as ({', '.join(params)})"
                          + (f" -> {results[0]}" if results else ""))  # fmt: skip
+    if capability in spec.denied:
+        return _not_granted(f"it imports {name}", capability, spec)
     if capability not in spec.capabilities:
         return RuleError(
             f"it imports {name} without the capability {capability}",
             f"add `capabilities: [{capability}]` to its rule.yaml",
         )
     return None
+
+
+def _not_granted(what: str, capability: str, spec: RuleSpec) -> RuleError:
+    return RuleError(
+        f"{what}, for which it needs the capability {capability}, which the policy does not grant", spec.grant_hint
+    )
 
 
 def _deny(store: wasmtime.Store, kind: wasmtime.FuncType) -> wasmtime.Func:

@@ -40,6 +40,9 @@ test: $(VENV)/installed-dev ## Install what the tests need and run them all, tho
 	@$(call apt,python3-bpfcc libbpf1 clang llvm tmux gcc libc6-dev rustc libstd-rust-dev-wasm32 lld)
 	$(AS_ROOT) $(if $(AS_ROOT),env CI=$(CI)) $(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
 
+test-long: $(VENV)/installed-dev ## What takes minutes: ten thousand damaged rule modules
+	@$(BIN)/python -m pytest -p no:cacheprovider -m slow $(ARGS)
+
 check: $(VENV)/installed-dev ## Style, types and the import contract
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -108,4 +111,4 @@ $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: help run demo test check bench schema bpf rules lock install install-copy uninstall
+.PHONY: help run demo test test-long check bench schema bpf rules lock install install-copy uninstall

@@ -54,6 +54,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def count(self, mask: int) -> int:
+        """How many of its records are of the kinds in this mask."""
+        return sum(count for number, count in enumerate(self.counts) if count and mask >> number & 1)
+
     def at(self, index: int) -> Record:
         """Decode the record at this index."""
         return decode(self.data, self.offsets[index], self.base + index)

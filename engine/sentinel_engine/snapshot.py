@@ -152,6 +152,7 @@ class RuleView(msgspec.Struct, frozen=True):
     traps: int = 0
     timeouts: int = 0
     errors: int = 0  # negative return values
+    skipped: int = 0  # events it was not asked about: in quarantine, or for the rest of a batch after it was stuck
     dropped_matches: int = 0  # matches past the alert rate limit: counted, not kept
     logs: int = 0
     dropped_logs: int = 0

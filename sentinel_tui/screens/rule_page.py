@@ -53,6 +53,7 @@ def _facts(rule: RuleView) -> Mapping[str, str]:
         "memory": f"{size(memory.current)}  peak {size(memory.peak)}  limit {size(memory.limit)}",
         "made in": f"{ns(rule.compile_ns)} to compile, {ns(rule.instantiate_ns)} to start",
         "errors": f"traps {rule.traps:,}  timeouts {rule.timeouts:,}  errors {rule.errors:,}",
+        **({"skipped": f"{rule.skipped:,} events that it was not asked about, for that"} if rule.skipped else {}),
         **({"traps": inert(kinds, 2000)} if kinds else {}),
         "logs": f"{rule.logs:,} kept  {rule.dropped_logs:,} dropped",
         "dropped": f"{rule.dropped_matches:,} matches that were counted only",

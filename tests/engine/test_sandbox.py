@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from sentinel_engine.rules.manifest import Limits, RuleError
@@ -29,71 +28,16 @@ def bench() -> Iterator[Bench]:
     bench.sandbox.close()
 
 
-STARTS_BADLY = {
-    "loop in start": ("(module (memory (export \"memory\") 1) (func $s (loop br 0)) (start $s) "
-                      "(func (export \"check_file_access\") (param i32 i32) (result i32) i32.const 0))", "40 ms"),
-    "loop in _initialize": (abi0("i32.const 0", '(func (export "_initialize") (loop br 0))').decode(), "40 ms"),
-    "loop in sentinel_alloc": (
-        abi0("i32.const 0", '(func (export "sentinel_alloc") (param i32) (result i32) (loop br 0) i32.const 0)')
-        .decode(), "40 ms"),
-    "trap in start": ("(module (memory (export \"memory\") 1) (func $s unreachable) (start $s) "
-                      "(func (export \"check_file_access\") (param i32 i32) (result i32) i32.const 0))", "unreachable"),
-    "alloc outside": (
-        abi0("i32.const 0", '(func (export "sentinel_alloc") (param i32) (result i32) i32.const 65000)').decode(),
-        "sentinel_alloc"),
-    "memory over the limit": ("(module (memory (export \"memory\") 300) "
-                              "(func (export \"check_file_access\") (param i32 i32) (result i32) i32.const 0))",
-                              "memory"),
-    "memory that cannot grow": ("(module (memory (export \"memory\") 1 1) "
-                                "(func (export \"check_file_access\") (param i32 i32) (result i32) i32.const 0))",
-                                "cannot grow"),
-    "table over the limit": (abi0("i32.const 0", "(table 20000 funcref)").decode(), "table"),
-    "unknown import": (abi0("i32.const 0", '(import "env" "system" (func (param i32)))').decode(), "env.system"),
-    "import of another type": (
-        abi0("i32.const 0", '(import "host" "log_message" (func (param i64)))').decode(), "host.log_message"),
-    "memory import": ("(module (import \"host\" \"memory\" (memory 1)) (export \"memory\" (memory 0)) "
-                      "(func (export \"check_file_access\") (param i32 i32) (result i32) i32.const 0))",
-                      "host.memory"),
-    "wasi memory": ("(module (import \"wasi_snapshot_preview1\" \"m\" (memory 1)) (export \"memory\" (memory 0)) "
-                    "(func (export \"check_file_access\") (param i32 i32) (result i32) i32.const 0))",
-                    "wasi_snapshot_preview1.m"),
-    "no memory": ("(module (func (export \"check_file_access\") (param i32 i32) (result i32) i32.const 0))", "memory"),
-    "two memories": (abi0("i32.const 0", "(memory 1)").decode(), "multiple memories"),
-    "no check": ("(module (memory (export \"memory\") 1))", "check_file_access"),
-    "check of another type": ("(module (memory (export \"memory\") 1) "
-                              "(func (export \"check_file_access\") (param i64) (result i32) i32.const 0))",
-                              "wrong type"),
-    "eval that is a memory": ("(module (memory (export \"memory\") 1) (export \"sentinel_eval\" (memory 0)) "
-                              "(func (export \"sentinel_abi_v1\")))", "wrong type"),
-    "threads": ("(module (memory (export \"memory\") 1 2 shared) "
-                "(func (export \"check_file_access\") (param i32 i32) (result i32) i32.const 0))", "not a valid"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", STARTS_BADLY)
-def test_a_module_that_cannot_start_is_refused_in_one_sentence(bench: Bench, name: str) -> None:
-    text, words = STARTS_BADLY[name]
-    began = time.monotonic()
-    with pytest.raises(RuleError) as refused:
-        bench.load(text.encode(), limits=QUICK)
-    assert time.monotonic() - began < 10  # it ends; the deadline itself is 40 ms
-    assert words in refused.value.reason
-    assert "\n" not in str(refused.value)
-    assert refused.value.fix
-    assert len(bench.run(bench.load(GOOD), opens(*PATHS))[0]) == 10
-
-
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
         ("unreachable", "unreachable"),
-        ("(loop br 0) i32.const 0", "no answer within 40 ms"),
         ("(i32.load (i32.const -8))", "out of bounds"),
         ("(call $deep) i32.const 0", "stack"),
         ("(i32.div_s (local.get 1) (i32.const 0))", "divide by zero"),
         ("(call_indirect (i32.const 9)) i32.const 0", "table"),
     ],
-    ids=["trap", "loop", "out of bounds", "recursion", "division", "table"],
+    ids=["trap", "out of bounds", "recursion", "division", "table"],
 )
 def test_failing_on_every_event_stops_after_the_patience(bench: Bench, body: str, reason: str) -> None:
     rule = bench.load(abi0(body, "(table 1 funcref) (func $deep (call $deep))"), limits=QUICK)
@@ -101,8 +45,19 @@ def test_failing_on_every_event_stops_after_the_patience(bench: Bench, body: str
     assert matches == []
     assert [failure.index for failure in failures] == [0, 1, 2]
     assert all(reason in failure.reason for failure in failures)
-    assert rule.figures.traps + rule.figures.timeouts == 3
-    assert rule.figures.timeouts == (3 if "no answer" in reason else 0)
+    assert (rule.figures.traps, rule.figures.timeouts, rule.figures.skipped) == (3, 0, 7)
+
+
+def test_being_stuck_once_is_enough_for_a_batch(bench: Bench) -> None:
+    # The first of these events is answered, the second never.
+    rule = bench.load(abi0("(if (i32.eq (local.get 1) (i32.const 2)) (then (loop br 0))) i32.const 1"), limits=QUICK)
+    matches, failures = bench.run(rule, opens(b"/", b"/x", *[b"/"] * 8))
+    assert [match.index for match in matches] == [0]
+    assert [(failure.index, failure.reason, failure.timeout) for failure in failures] == [
+        (1, "no answer within 40 ms", True)
+    ]
+    assert (rule.figures.calls, rule.figures.timeouts, rule.figures.skipped) == (2, 1, 8)
+    assert len(bench.run(rule, opens(b"/"))[0]) == 1
 
 
 def test_every_other_event_is_evaluated_once_around_traps(bench: Bench) -> None:
@@ -200,24 +155,6 @@ def test_what_is_no_module_is_refused(bench: Bench) -> None:
             bench.load(code)
 
 
-def test_flipped_bits_end_in_a_rule_or_a_sentence(bench: Bench) -> None:
-    whole = (MODULES.parents[2] / "rules" / "sensitive-file-read" / "rule.wasm").read_bytes()
-    good = bench.load(GOOD)
-    loaded = 0
-    for n in range(300):
-        at = (n * 7919) % len(whole)
-        mutant = whole[:at] + bytes([whole[at] ^ (1 << n % 8)]) + whole[at + 1 :]
-        try:
-            rule = bench.load(mutant, limits=QUICK)
-        except RuleError:
-            continue
-        bench.run(rule, opens(b"/etc/shadow", b"\xff\xfe"), patience=1)
-        rule.close()
-        loaded += 1
-    assert loaded > 20
-    assert len(bench.run(good, opens(*PATHS))[0]) == 10
-
-
 def test_a_large_module_is_compiled_apart_and_runs(bench: Bench) -> None:
     functions = "".join(f"(func (result i32) i32.const {n})" for n in range(12_000))
     module = abi0("i32.const 1", functions)
@@ -229,21 +166,6 @@ def test_a_compile_bomb_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
     functions = "".join(f"(func (result i32) i32.const {n})" for n in range(60_000))
     with pytest.raises(RuleError, match=r"compiling took|most is"):
         bench.load(abi0("i32.const 1", functions))
-
-
-def test_loading_and_unloading_does_not_leak(bench: Bench) -> None:
-    def rounds(count: int) -> int:
-        for n in range(count):
-            rule = bench.load(abi0(f"i32.const {n % 2}"))
-            bench.run(rule, opens(*PATHS))
-            rule.close()
-            with pytest.raises(RuleError):
-                bench.load(abi0(f"i32.const {n}", '(func (export "_initialize") unreachable)'))
-        return int(psutil.Process().memory_info().rss)
-
-    rounds(100)
-    before = rounds(100)
-    assert rounds(300) - before < 8 << 20
 
 
 def test_rules_of_the_same_code_share_what_was_compiled_and_it_goes_with_the_last(bench: Bench) -> None:

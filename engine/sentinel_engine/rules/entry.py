@@ -74,7 +74,7 @@ class Entry:
             kinds=tuple(kind.name for kind in KINDS if kind.bit & rule.abi.mask),
             reason=self.reason, path=str(self.path), calls=figures.calls, matches=figures.matches,
             traps=figures.traps, traps_by_kind=dict(figures.traps_by_kind), timeouts=figures.timeouts,
-            errors=figures.errors, dropped_matches=figures.dropped_matches, logs=figures.logs,
+            errors=figures.errors, skipped=figures.skipped, dropped_matches=figures.dropped_matches, logs=figures.logs,
             dropped_logs=figures.dropped_logs, latency_ns=rule.latency(), memory_bytes=rule.memory(),
             instantiate_ns=rule.instantiate_ns, compile_ns=rule.compile_ns, sha256=rule.sha256,
             generation=self.generation, previous_sha256=self.previous.sha256 if self.previous else "",

@@ -99,10 +99,9 @@ class Registry:
     def run(self, batch: Batch) -> list[Verdict]:
         """The verdicts of all enabled rules over the batch, by event, then in the order of the rules."""
         self._selector.load(batch, processes=self._lookups)
-        tasks = self._tasks()
+        tasks = self._tasks(batch)
         found: list[tuple[int, int, Verdict]] = [
-            (0, -1, coverage(RECOVERED, rule.spec, rule.sha256, f"{rule.spec.id} runs again", 0))
-            for rule in self._take_recovered()
+            (0, -1, coverage(RECOVERED, rule.spec, rule.sha256, said, 0)) for rule, said in self._take_recovered()
         ]
         for order, (task, (matches, failures)) in enumerate(zip(tasks, self._workers.run(tasks, _run), strict=True)):
             found += [(match.index, order, _verdict(task.rule, match)) for match in matches]
@@ -123,12 +122,14 @@ class Registry:
         if rule and (selection := self._selector.select(rule.abi.mask)):
             rule.run(selection, entry.quarantine.patience(self._monotonic()))
 
-    def _tasks(self) -> list[_Task]:
+    def _tasks(self, batch: Batch) -> list[_Task]:
         now = self._monotonic()
         tasks = []
         for entry in self._entries.values():
             if entry.state is RuleState.QUARANTINED and not entry.quarantine.left(now):
                 self._release(entry)
+            if entry.state is RuleState.QUARANTINED and entry.loaded:
+                entry.loaded.figures.skipped += batch.count(entry.loaded.abi.mask)
             if entry.state is RuleState.ENABLED and entry.loaded:
                 selection = self._selector.select(entry.loaded.abi.mask)
                 if selection or entry.shadow:
@@ -159,9 +160,12 @@ class Registry:
         self._recovered.append(entry)
         self._notices.append(f"{RECOVERED}: {entry.id} runs again after its quarantine")
 
-    def _take_recovered(self) -> list[LoadedRule]:
+    def _take_recovered(self) -> list[tuple[LoadedRule, str]]:
         recovered, self._recovered = self._recovered, []
-        return [entry.loaded for entry in recovered if entry.loaded]
+        said = "{} runs again; {:,} events were not looked at so far"
+        return [
+            (entry.loaded, said.format(entry.id, entry.loaded.figures.skipped)) for entry in recovered if entry.loaded
+        ]
 
     # Changes.
 

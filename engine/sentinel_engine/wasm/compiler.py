@@ -31,10 +31,10 @@ def host_configuration() -> wasmtime.Config:
     return config
 
 
-def configuration(*, trusted: bool) -> wasmtime.Config:
+def configuration(*, trusted: bool, vectors: bool = True) -> wasmtime.Config:
     """The same for what runs beside rules, or for the rules: they are checked without what only our drivers need.
 
-    That is more than one memory, and memory that several stores share.
+    That is more than one memory, and memory that several stores share. ``vectors``: with SIMD.
     """
     config = host_configuration()
     config.epoch_interruption = True
@@ -45,12 +45,16 @@ def configuration(*, trusted: bool) -> wasmtime.Config:
         "wasm_wide_arithmetic",
     ):  # fmt: skip
         setattr(config, feature, False)
+    config.wasm_simd = vectors
     config.wasm_multi_memory = config.wasm_threads = config.shared_memory = trusted
     return config
 
 
 def compile_apart(code: bytes) -> bytes:
-    """The serialized module. Raises RuleError when it takes too long or too much memory."""
+    """The serialized module, whose imports and exports are of types that wasmtime can speak of.
+
+    Raises RuleError when it takes too long or too much memory, or when the compiler fails.
+    """
     # Not for the child, which would need half as long again to start.
     import subprocess  # noqa: PLC0415 - see above
 
@@ -65,7 +69,10 @@ def compile_apart(code: bytes) -> bytes:
         ) from error
     if done.returncode or len(done.stdout) > _MAX_ARTEFACT:
         reason = done.stderr.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1][:200]
-        raise RuleError(f"the compiler gave up: {reason or 'out of memory'}", "make the module smaller")
+        raise RuleError(
+            f"the compiler gave up: {reason or 'out of memory'}",
+            "make the module smaller; import and export nothing of type v128",
+        )
     return done.stdout
 
 
@@ -76,7 +83,18 @@ def _main() -> None:
     engine = wasmtime.Engine(configuration(trusted=True))
     # Only now: the settings look at this limit, and must be those of the parent.
     resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
-    sys.stdout.buffer.write(wasmtime.Module(engine, sys.stdin.buffer.read()).serialize())
+    module = wasmtime.Module(engine, sys.stdin.buffer.read())
+    _look_at_types(module)
+    sys.stdout.buffer.write(module.serialize())
+
+
+def _look_at_types(module: wasmtime.Module) -> None:
+    """Ask for all that linking will: at a type that its C interface does not know, wasmtime ends the process."""
+    for kind in (*(one.type for one in module.imports), *(one.type for one in module.exports)):
+        if isinstance(kind, wasmtime.FuncType):
+            list(map(str, (*kind.params, *kind.results)))
+        elif isinstance(kind, wasmtime.GlobalType):
+            str(kind.content)
 
 
 if __name__ == "__main__":

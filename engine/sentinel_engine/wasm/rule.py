@@ -33,6 +33,7 @@ class Figures:
     errors: int = 0
     traps: int = 0
     timeouts: int = 0
+    skipped: int = 0  # events that it was not asked about, since it had failed too often or was stuck
     logs: int = 0
     dropped_logs: int = 0
     total_ns: int = 0
@@ -110,10 +111,10 @@ class LoadedRule:
         return instance
 
     def run(self, selection: Selection, patience: int) -> tuple[list[Match], list[Failure]]:
-        """Evaluate every record of the selection, in order. Stops after ``patience`` failures.
+        """Evaluate every record of the selection, in order. Stops after ``patience`` failures, or one timeout.
 
         After a failure the instance is thrown away, since it may be in any state, and a new one goes on
-        with the next record.
+        with the next record. A rule that was stuck once has cost the others its deadline: that is enough for a batch.
         """
         matches: list[Match] = []
         failures: list[Failure] = []
@@ -137,6 +138,9 @@ class LoadedRule:
                 failures.append(Failure(selection.place(first), *failure))
                 first += 1
                 self._discard()
+                if failures[-1].timeout:
+                    break
+        self.figures.skipped += selection.size - first
         return matches, failures
 
     def _call(self, instance: Instance, selection: Selection, first: int) -> tuple[bool, tuple[str, bool] | None]:

@@ -48,6 +48,7 @@ class Sandbox:
     def __init__(self) -> None:
         self.engine = wasmtime.Engine(configuration(trusted=True))
         self._checker = wasmtime.Engine(configuration(trusted=False))
+        self._without_vectors = wasmtime.Engine(configuration(trusted=False, vectors=False))
         self._share()
         self.shim = self._own("shim")
         self.driver = self._own("driver")
@@ -100,11 +101,19 @@ class Sandbox:
             )
         try:
             wasmtime.Module.validate(self._checker, code)
-            if len(code) > _COMPILE_HERE:
+            # An import or export of a vector type makes wasmtime end the process: let that be another one.
+            if len(code) > _COMPILE_HERE or not self._validates_without_vectors(code):
                 return wasmtime.Module.deserialize(self.engine, compile_apart(code))
             return wasmtime.Module(self.engine, code)
         except wasmtime.WasmtimeError as error:
             raise RuleError(f"not a valid WebAssembly module: {one_line(error)}", _FIX_MODULE) from error
+
+    def _validates_without_vectors(self, code: bytes) -> bool:
+        try:
+            wasmtime.Module.validate(self._without_vectors, code)
+        except wasmtime.WasmtimeError:
+            return False
+        return True
 
     def _tick(self) -> None:
         # It began while the process still held all it was given; who relies on its having dropped that reads it back.

@@ -37,7 +37,7 @@ demo: $(VENV)/installed ## The console over a recorded attack; no root
 	@$(BIN)/sentinel-tui demo $(ARGS)
 
 test: $(VENV)/installed-dev ## Install what the tests need and run them all, those on the real kernel included
-	@$(call apt,python3-bpfcc libbpf1 clang llvm tmux gcc libc6-dev rustc libstd-rust-dev-wasm32 lld)
+	@$(call apt,python3-bpfcc libbpf1 clang llvm tmux gcc libc6-dev rustc cargo libstd-rust-dev-wasm32 lld)
 	$(AS_ROOT) $(if $(AS_ROOT),env CI=$(CI)) $(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
 
 test-long: $(VENV)/installed-dev ## What takes minutes: ten thousand damaged rule modules
@@ -54,7 +54,7 @@ bench: $(VENV)/installed-dev ## The figures, as ratios measured in one run; ARGS
 	$(call apt,bpftrace bpfcc-tools libbpf-tools)
 	$(AS_ROOT) $(BIN)/python -m tests.bench $(ARGS)
 
-schema: $(VENV)/installed-dev ## Generate bpf/events.h, the Rust SDK's record.rs and the export schema
+schema: $(VENV)/installed-dev ## Generate bpf/events.h, the SDK's record.rs and record.h, and the export schema
 	@$(BIN)/python -m sentinel_engine.schema_gen
 
 bpf: ## Compile the eBPF program ahead for $(MACHINES), so that a host needs no BCC

@@ -15,7 +15,7 @@ from tests.system.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 DATA = ("bpf", "rules", "themes")
-DATA_SUFFIXES = {".c", ".h", ".o", ".rec", ".rs", ".wasm", ".yaml"}
+DATA_SUFFIXES = {".c", ".h", ".o", ".rec", ".rs", ".wasm", ".wat", ".yaml"}
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,16 @@ def test_its_rules_are_found(command: Path) -> None:
     assert {rule["id"] for rule in rules} == {path.parent.name for path in ROOT.glob("rules/*/rule.yaml")}
     assert all(not rule["reason"] and rule["sha256"] for rule in rules)
     assert not any(str(ROOT) in rule["path"] for rule in rules)
+
+
+def test_it_begins_a_rule_in_each_language(command: Path, tmp_path: Path) -> None:
+    for language in ("rust", "c", "wat"):
+        made = _run(command, "rules", "new", language, "--lang", language, "--into", str(tmp_path / "rules"))
+        assert made.returncode == 0, made.stderr
+        built = _run(command, "rules", "build", str(tmp_path / "rules" / language))
+        assert built.returncode == 0, built.stderr
+    tested = _run(command, "rules", "test", str(tmp_path / "rules"))
+    assert (tested.returncode, tested.stdout) == (0, "9 of 9 tests passed\n"), tested.stderr
 
 
 def test_its_demo_plays(command: Path, tmp_path: Path) -> None:

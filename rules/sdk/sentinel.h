@@ -29,6 +29,21 @@
 SENTINEL_IMPORT("log_message") void sentinel_log(const char *line, uint32_t len);
 // The event's own time, ns since the epoch; a replay gives the same: `capabilities: [clock]`.
 SENTINEL_IMPORT("get_timestamp") int64_t sentinel_timestamp(void);
+// Writes a process as it was at the time of the event, as an exec record, and returns its length: 0 when the process is
+// not known, negative when the record is longer than `room`: `capabilities: [process]`.
+SENTINEL_IMPORT("get_process") int32_t sentinel_get_process(uint32_t pid, void *record, uint32_t room);
+
+// Room for one: read `event` with the functions of exec. Long strings are cut.
+struct sentinel_process {
+	struct sentinel_event event;
+	char strings[1008 - sizeof(struct sentinel_event)];
+};
+
+// Whether the process with this id is known; then it is in `process`.
+static inline bool sentinel_find(uint32_t pid, struct sentinel_process *process)
+{
+	return sentinel_get_process(pid, process, sizeof(*process)) > 0;
+}
 
 #define SENTINEL_EXPORT(name) __attribute__((export_name(name)))
 
@@ -51,6 +66,21 @@ SENTINEL_IMPORT("get_timestamp") int64_t sentinel_timestamp(void);
 	SENTINEL_EXPORT("sentinel_config") int32_t sentinel_config(const char *json, uint32_t len) \
 	{ \
 		return (configure)((struct sentinel_text){json, len}); \
+	}
+
+// Hands this static variable, which must hold no pointer, to the next generation when the rule is reloaded; one of
+// another size begins anew: `capabilities: [state]`.
+#define SENTINEL_STATE(variable) \
+	SENTINEL_EXPORT("sentinel_snapshot") int64_t sentinel_snapshot(void) \
+	{ \
+		return (int64_t)((uint64_t)sizeof(variable) << 32 | (uintptr_t)&(variable)); \
+	} \
+	SENTINEL_EXPORT("sentinel_restore") int32_t sentinel_restore(const void *other, uint32_t len) \
+	{ \
+		if (len != sizeof(variable)) \
+			return -1; \
+		__builtin_memcpy(&(variable), other, sizeof(variable)); \
+		return 0; \
 	}
 
 // Whether the record is all there: its strings end before it does.

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_engine.records import Batch, batch_of, encode
+from sentinel_engine.records import Batch, Clock, batch_of, encode
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.build import build
+from sentinel_engine.rules.event_yaml import encode_event
 from sentinel_engine.rules.kit import LANGUAGES, new_rule
 from sentinel_engine.rules.manifest import RuleError, load_spec, read_module
+from sentinel_engine.rules.registry import Registry
 from sentinel_engine.rules.selftest import TestResult, run_tests
 from sentinel_engine.rules.toolchain import TARGETS, ToolchainError, find_clang, find_rust
 from sentinel_engine.schema import KINDS, Kind
@@ -197,6 +199,54 @@ SENTINEL_CONFIG(configure)
     assert [match.score for match in matches] == [9, 10, 13, 14, 8, 8]
     assert [match.logs for match in matches] == [(path,) for path in paths]
     bench.sandbox.close()
+
+
+C_RULE_WITH_STATE = """#include <sentinel.h>
+static uint32_t seen[WORDS];
+
+static int check(const struct sentinel_event *event)
+{
+	static struct sentinel_process own, parent;
+	if (!sentinel_find(event->tgid, &own) || !sentinel_find(own.event.ppid, &parent))
+		return 0;
+	seen[0]++;
+	return sentinel_equal(sentinel_exec_exe(&parent.event), SENTINEL_TEXT("/usr/sbin/nginx")) ? (int)seen[0] : 0;
+}
+
+SENTINEL_RULE(check)
+SENTINEL_STATE(seen)
+"""
+
+
+def test_a_rule_in_c_looks_processes_up_and_keeps_its_state_over_a_reload(tmp_path: Path) -> None:
+    (source,) = (path for path in new_rule("below-nginx", "c", tmp_path / "rules") if path.suffix == ".c")
+    folder = tmp_path / "rules" / "below-nginx"
+    (folder / "tests.yaml").unlink()
+
+    def write(version: int, words: int) -> None:
+        source.write_text(C_RULE_WITH_STATE.replace("WORDS", str(words)))
+        (folder / "rule.yaml").write_text(
+            f'version: "{version}"\ntitle: t\nseverity: low\nkinds: [connect]\ncapabilities: [process, state]\n'
+        )
+        _built(folder)
+
+    def scores() -> list[int]:
+        connects = [encode_event({"kind": "connect", "pid": pid, "ppid": 5}, order=9) for pid in (6, 5, 77, 6)]
+        return [verdict.score for verdict in registry.run(batch_of(connects))]
+
+    write(version=1, words=2)
+    registry = Registry([(tmp_path / "rules", False)], clock=Clock(0))
+    registry.load()
+    nginx, shell = {"pid": 5, "exe": "/usr/sbin/nginx"}, {"pid": 6, "ppid": 5, "exe": "/bin/sh"}
+    registry.run(batch_of([encode_event({"kind": "exec", **fields}) for fields in (nginx, shell)]))
+    assert scores() == [1, 2]
+    write(version=2, words=2)
+    assert "it keeps its state" in registry.apply(registry.workshop.look(folder)).said
+    assert scores() == [3, 4]
+    write(version=3, words=3)
+    registry.apply(registry.workshop.look(folder))
+    assert scores() == [1, 2]  # of another size: anew
+    registry.close()
 
 
 def _opens(*paths: bytes) -> Batch:

@@ -15,7 +15,7 @@ import msgspec
 
 
 class RuleState(enum.StrEnum):
-    """Where a rule is in its life."""
+    """Where a rule is in its life. LOADED: its rule.yaml says that it does not start switched on."""
 
     LOADED = "loaded"
     ENABLED = "enabled"

@@ -44,7 +44,7 @@ class Entry:
             problem = _hand_over(before, rule)
             before.close()
             self.previous = before
-        if self.state is not RuleState.DISABLED:
+        if self.state not in {RuleState.DISABLED, RuleState.LOADED}:
             self.state = RuleState.ENABLED
         self.quarantine.release()
         self.reason = ""

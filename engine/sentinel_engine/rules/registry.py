@@ -200,11 +200,11 @@ class Registry:
         if entry is None:
             entry = self._entries[finding.id] = Entry(finding.id, finding.path)
             if not rule.spec.enabled:
-                entry.state = RuleState.DISABLED
+                entry.state = RuleState.LOADED
         entry.path = finding.path
         problem = entry.take(rule)
         said = f"{entry.id} is {'reloaded' if before else 'loaded'}: generation {entry.generation}, {rule.sha256[:12]}"
-        if entry.generation == 1 and entry.state is RuleState.DISABLED:
+        if entry.state is RuleState.LOADED:
             said += ", off as its rule.yaml says"
         said += f"; {problem}" if problem else "; it keeps its state" if rule.keeps_state else ""
         fresh = self._begins_to_look_up(rule) or not rule.keeps_state

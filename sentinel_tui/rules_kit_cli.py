@@ -47,10 +47,17 @@ def rules_build(folders: tuple[Path, ...], *, target: str | None) -> None:
     except ToolchainError as error:
         raise Failure(str(error), HOST) from error
     except BuildError as error:
-        raise Failure("\n".join(inert(line.expandtabs()) for line in str(error).splitlines()), BAD) from error
-    for module in modules:
+        raise Failure(_lines(str(error)), BAD) from error
+    for module, warnings in modules:
+        if warnings:
+            click.echo(_lines(warnings), err=True)
         click.echo(f"built  {shown(module)}  {module.stat().st_size} bytes")
     click.echo("next   sentinel-tui rules test " + " ".join(shown(folder) for folder in folders))
+
+
+def _lines(text: str) -> str:
+    """A compiler's words, which quote the source, line by line."""
+    return "\n".join(inert(line.expandtabs()) for line in text.splitlines())
 
 
 def shown(path: Path) -> str:

@@ -279,6 +279,19 @@ def test_what_does_not_compile_is_said_and_leaves_the_old_module(
     assert (tmp_path / "broken" / "rule.wasm").read_bytes() == b"old"
 
 
+def test_warnings_are_shown_beside_the_module(tmp_path: Path) -> None:
+    for language, source in (("rust", "src/lib.rs"), ("c", "src/rule.c")):
+        new_rule(language, language, tmp_path)
+        with (tmp_path / language / source).open("a") as file:
+            file.write({"rust": "fn unused() {}\n", "c": "static void unused(void) {}\n"}[language])
+        result = _type("build", tmp_path / language)
+        if result.returncode == 3:
+            pytest.skip(result.stderr)
+        assert result.returncode == 0, result.stderr
+        assert "unused" in result.stderr
+        assert result.stdout.startswith("built")
+
+
 def test_a_source_that_another_may_change_is_not_compiled(tmp_path: Path) -> None:
     new_rule("linked", "rust", tmp_path)
     source = tmp_path / "linked" / "src" / "lib.rs"

@@ -14,14 +14,14 @@ import tempfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import wasmtime
 
 from sentinel_engine.files import atomic_file
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.manifest import MANIFEST, MAX_MODULE, RuleError, check_ours
-from sentinel_engine.rules.toolchain import BuildError, Rust, find_cargo, find_clang, find_rust, run
+from sentinel_engine.rules.toolchain import BuildError, Rust, Said, find_cargo, find_clang, find_rust, run
 from sentinel_engine.wasm.compiler import configuration
 
 SOURCE: Final = "src/lib.rs"
@@ -40,6 +40,13 @@ _C: Final = (
 )  # fmt: skip
 
 
+class Built(NamedTuple):
+    """A module, and what the compiler warns of."""
+
+    module: Path
+    warnings: str
+
+
 class Builder:
     """Compiles rules one after the other; the Rust toolchain is sought, and the SDK compiled, for the first that asks.
 
@@ -53,7 +60,7 @@ class Builder:
         self._target = target
         self._builtin = builtin
 
-    def build(self, folder: Path) -> Path:
+    def build(self, folder: Path) -> Built:
         """The module of this rule folder, compiled and in its place; ``rule.wat`` is only looked at.
 
         Raises BuildError; the module that was there is untouched then.
@@ -68,8 +75,11 @@ class Builder:
         if source is None:
             known = ", ".join(ways)
             raise BuildError(f"{folder} has none of {known}; `sentinel-tui rules new` begins a rule.")
-        output = ways[str(source.relative_to(folder))](folder)
-        return output if output.parent == folder else _place(output, folder / MODULE)
+        built = ways[str(source.relative_to(folder))](folder)
+        if built.module.parent == folder:
+            return built
+        _place(built.module, folder / MODULE)
+        return Built(folder / MODULE, built.warnings)
 
     @cached_property
     def _rust(self) -> Rust:
@@ -81,25 +91,25 @@ class Builder:
         self._rustc(self._sdk, ["--crate-type=rlib", "--crate-name=sentinel_sdk"], library)
         return library
 
-    def _by_rustc(self, folder: Path) -> Path:
+    def _by_rustc(self, folder: Path) -> Built:
         name = re.sub(r"[^A-Za-z0-9]", "_", folder.resolve().name)
         output = self._work / MODULE
-        self._rustc(folder, [*_CDYLIB, f"--crate-name={name}", f"--extern=sentinel_sdk={self._library}"], output)
-        return output
+        options = [*_CDYLIB, f"--crate-name={name}", f"--extern=sentinel_sdk={self._library}"]
+        return Built(output, self._rustc(folder, options, output).warnings)
 
-    def _rustc(self, crate: Path, options: list[str], output: Path) -> None:
+    def _rustc(self, crate: Path, options: list[str], output: Path) -> Said:
         source = crate.resolve()
-        run([
+        return run([
             str(self._rust.rustc), f"--target={self._rust.target}", *_COMMON, *options,
             f"--remap-path-prefix={source}={source.name}", f"-o{output}", str(source / SOURCE),
         ])  # fmt: skip
 
-    def _by_cargo(self, folder: Path) -> Path:
+    def _by_cargo(self, folder: Path) -> Built:
         rust = self._rust
         output = Path(tempfile.mkdtemp(dir=self._work))
-        run(
+        said = run(
             [
-                str(find_cargo(rust)), "build", "--release", "--offline", f"--target={rust.target}",
+                str(find_cargo(rust)), "build", "--release", "--offline", "--quiet", f"--target={rust.target}",
                 f"--target-dir={output}", f"--manifest-path={folder.resolve() / 'Cargo.toml'}",
             ],
             environment=os.environ | {"RUSTC": str(rust.rustc)},
@@ -110,19 +120,19 @@ class Builder:
                 f"{folder}/Cargo.toml makes {len(modules)} modules, not one; give one library `crate-type = "
                 '["cdylib"]`.'
             )
-        return modules[0]
+        return Built(modules[0], said.warnings)
 
-    def _by_clang(self, folder: Path) -> Path:
+    def _by_clang(self, folder: Path) -> Built:
         source = folder.resolve()
         output = self._work / MODULE
-        run([
+        said = run([
             str(find_clang()), *_C, f"-I{self._sdk}", f"-ffile-prefix-map={source}={source.name}", f"-o{output}",
             str(source / C_SOURCE),
         ])  # fmt: skip
-        return output
+        return Built(output, said.warnings)
 
 
-def _place(output: Path, module: Path) -> Path:
+def _place(output: Path, module: Path) -> None:
     """Moved there whole: a rule that runs meanwhile is read as it was or as it is."""
     try:
         with atomic_file(module, force=True) as file:
@@ -130,10 +140,9 @@ def _place(output: Path, module: Path) -> Path:
             file.write(output.read_bytes())
     except OSError as error:
         raise BuildError(f"{module} cannot be written: {error.strerror}; build as the folder's owner.") from None
-    return module
 
 
-def _validated(folder: Path) -> Path:
+def _validated(folder: Path) -> Built:
     module = folder / WAT
     if module.stat().st_size > MAX_MODULE:
         raise BuildError(f"{module} is larger than {MAX_MODULE >> 10} KiB; make it smaller.")
@@ -141,11 +150,11 @@ def _validated(folder: Path) -> Path:
         wasmtime.Module.validate(wasmtime.Engine(configuration(trusted=False)), wasmtime.wat2wasm(module.read_bytes()))
     except wasmtime.WasmtimeError as error:
         raise BuildError(f"{module} is no module:\n{error}") from None
-    return module
+    return Built(module, "")
 
 
-def build(folders: Sequence[Path], *, sdk: Path, target: str | None = None, builtin: bool = False) -> list[Path]:
-    """Compile each of these rule folders; returns the modules, in order.
+def build(folders: Sequence[Path], *, sdk: Path, target: str | None = None, builtin: bool = False) -> list[Built]:
+    """Compile each of these rule folders; returns what came out, in order.
 
     Raises BuildError for the first that does not compile; those before it are in place, the others untouched.
     """
@@ -164,8 +173,8 @@ def main(arguments: Sequence[str]) -> int:
     rules = data_dir("rules")
     folders = [Path(argument) for argument in arguments] or sources(rules)
     try:
-        for module in build(folders, sdk=rules / "sdk", builtin=not arguments):
-            sys.stdout.write(f"{module}  {module.stat().st_size} bytes\n")
+        for module, warnings in build(folders, sdk=rules / "sdk", builtin=not arguments):
+            sys.stdout.write(f"{module}  {module.stat().st_size} bytes\n{warnings}")
     except BuildError as error:
         sys.stderr.write(f"{error}\n")
         return 1

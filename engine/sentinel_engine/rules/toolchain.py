@@ -23,6 +23,14 @@ class ToolchainError(BuildError):
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a compiler that succeeded has printed: the answer to a question, and its warnings."""
+
+    answer: str
+    warnings: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rust:
     """A rustc, the WebAssembly target it has the libraries of, and its version as ``rustc --version`` says it."""
 
@@ -40,14 +48,14 @@ def find_rust(target: str | None = None) -> Rust:
     for wanted in (target,) if target else TARGETS:
         for program in programs:
             if _has_libraries(program, wanted):
-                return Rust(Path(program), wanted, run([program, "--version"]).strip())
+                return Rust(Path(program), wanted, run([program, "--version"]).answer)
     name = target or TARGETS[0]
     raise ToolchainError(f"no rustc here builds for {name}; {_DEBIAN_RUST}; with rustup: rustup target add {name}.")
 
 
 def _has_libraries(rustc: str, target: str) -> bool:
     try:
-        folder = run([rustc, "--print=target-libdir", f"--target={target}"]).strip()
+        folder = run([rustc, "--print=target-libdir", f"--target={target}"]).answer
     except BuildError:  # a target that this release does not know
         return False
     return any(Path(folder).glob("libcore-*.rlib"))
@@ -66,15 +74,15 @@ def find_clang() -> Path:
     fix = "on Debian and Ubuntu: apt install clang lld"
     if (clang := shutil.which("clang")) is None:
         raise ToolchainError(f"there is no clang here, which rules in C are built with; {fix}.")
-    if "wasm32" not in run([clang, "--print-targets"]):
+    if "wasm32" not in run([clang, "--print-targets"]).answer:
         raise ToolchainError(f"{clang} was made without WebAssembly; {fix}.")
-    if shutil.which(run([clang, "--target=wasm32", "--print-prog-name=wasm-ld"]).strip()) is None:
+    if shutil.which(run([clang, "--target=wasm32", "--print-prog-name=wasm-ld"]).answer) is None:
         raise ToolchainError(f"{clang} finds no wasm-ld to link with; {fix}.")
     return Path(clang)
 
 
-def run(command: list[str], environment: Mapping[str, str] | None = None) -> str:
-    """What this compiler prints on stdout. Raises BuildError with its complaints, or when it takes too long."""
+def run(command: list[str], environment: Mapping[str, str] | None = None) -> Said:
+    """What this compiler says. Raises BuildError with its complaints, or when it takes too long."""
     name, what = Path(command[0]).name, command[-1].rpartition("=")[2]
     try:
         done = subprocess.run(
@@ -87,4 +95,4 @@ def run(command: list[str], environment: Mapping[str, str] | None = None) -> str
         raise BuildError(f"{name} took more than {_SECONDS:.0f} s over {what}.") from None
     except OSError as error:
         raise BuildError(f"{command[0]} does not start: {error.strerror}.") from None
-    return done.stdout
+    return Said(done.stdout.strip(), done.stderr.strip())

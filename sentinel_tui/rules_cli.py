@@ -10,16 +10,16 @@ import click
 
 from sentinel_engine.records import Clock
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.manifest import RuleError, RuleSpec, discover, read_module
+from sentinel_engine.rules.manifest import RuleError, discover, read_module
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.rules.selftest import TestResult, run_tests
 from sentinel_engine.snapshot import RuleState
 from sentinel_engine.text import inert
-from sentinel_engine.wasm.rule import LoadedRule
 from sentinel_engine.wasm.sandbox import Sandbox
 from sentinel_tui.command import BAD, common, echo_json, failing_plainly
 from sentinel_tui.config import Options, merge
 from sentinel_tui.rules_kit_cli import rules_build, rules_new
+from sentinel_tui.rules_trial_cli import rules_bench, rules_check
 
 
 @click.group()
@@ -29,6 +29,8 @@ def rules() -> None:
 
 rules.add_command(rules_new)
 rules.add_command(rules_build)
+rules.add_command(rules_check)
+rules.add_command(rules_bench)
 
 
 @rules.command("list", epilog="Example:  sentinel-tui rules list --rules ./my-rules")
@@ -54,39 +56,6 @@ def rules_list(outer: Options, /, *, as_json: bool, **given: Any) -> None:
         sys.exit(BAD)
 
 
-@rules.command("check", epilog="Example:  sentinel-tui rules check ./my-rules")
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-def rules_check(folders: tuple[Path, ...], *, as_json: bool) -> None:
-    """Load each rule in these folders without running it over events; say what is wrong and how to correct it."""
-    sandbox = Sandbox()
-    with failing_plainly():
-        specs, problems = discover(folders, builtin=False)
-        found = [(problem.path, problem.id, [(problem.reason, problem.fix)]) for problem in problems]
-        found += [(spec.path, spec.id, _problems(spec, sandbox)) for spec in specs]
-    sandbox.close()
-    if as_json:
-        echo_json([
-            {"path": str(path), "id": rule_id, "ok": not bad, "problems": [{"reason": r, "fix": f} for r, f in bad]}
-            for path, rule_id, bad in found
-        ])  # fmt: skip
-    else:
-        for path, rule_id, bad in found:
-            click.echo(f"{'FAIL' if bad else 'ok  '}  {inert(rule_id)}  {inert(str(path))}")
-            for reason, fix in bad:
-                click.echo(f"      {inert(reason)}\n      fix: {inert(fix)}")
-    if any(bad for _, _, bad in found):
-        sys.exit(BAD)
-
-
-def _problems(spec: RuleSpec, sandbox: Sandbox) -> list[tuple[str, str]]:
-    try:
-        LoadedRule(sandbox, spec, read_module(spec), Clock(0)).close()
-    except RuleError as error:
-        return [(error.reason, error.fix)]
-    return []
-
-
 @rules.command("test", epilog="Example:  sentinel-tui rules test ./my-rules")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
@@ -99,9 +68,13 @@ def rules_test(folders: tuple[Path, ...], *, as_json: bool) -> None:
     broken = [(problem.id, f"{problem.reason}; {problem.fix}") for problem in problems]
     for spec in specs:
         try:
-            results += [(spec.id, result) for result in run_tests(spec, read_module(spec), sandbox)]
+            found = run_tests(spec, read_module(spec), sandbox)
         except RuleError as error:
             broken.append((spec.id, str(error)))
+            continue
+        results += [(spec.id, result) for result in found]
+        if not found:
+            click.echo(f"{inert(spec.id)} has no tests; a tests.yaml beside it says what it must match", err=True)
     sandbox.close()
     _show_results(results, broken, as_json=as_json)
     if broken or not all(result.ok for _, result in results):

@@ -80,12 +80,13 @@ class RecordingWriter:
 class RecordingReader:
     """Reads one recording. ``trailer`` is None until the end mark was reached, and stays so in one cut short."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: BinaryIO | None = None) -> None:
+        """``file``: what was opened already, and goes by this path in messages."""
         self._path = path
         self._decompressor = zstandard.ZstdDecompressor()
         self.trailer: Trailer | None = None
         try:
-            self._file: BinaryIO = path.open("rb")
+            self._file: BinaryIO = file or path.open("rb")
         except OSError as error:
             raise RecordingError(f"cannot read {path}: {error.strerror}") from error
         if self._file.read(len(MAGIC)) != MAGIC:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sentinel_engine.rules.manifest import MANIFEST, MODULE_SUFFIXES, is_ignored
-from sentinel_engine.rules.selftest import TESTS
+from sentinel_engine.rules.testfile import TESTS
 
 # An editor writes in several steps: what changes is looked at once nothing has changed for this long.
 _STEP_MS: Final = 10

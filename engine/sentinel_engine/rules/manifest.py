@@ -315,8 +315,9 @@ def _spec(folder: Path, form: _RuleYaml, problems: list[RuleError], *, builtin: 
     asked = {*form.capabilities, *(["config"] if config else [])}
     return RuleSpec(
         id=rule_id, path=folder / _module_name(folder, form.module), folder=folder, title=form.title,
-        version=form.version, severity=form.severity, attack=form.attack, kinds=form.kinds,
-        capabilities=frozenset(asked), message=form.message, config=config,
+        version=form.version, severity=form.severity, attack=form.attack,
+        kinds=tuple(filter(KIND_BY_NAME.__contains__, form.kinds)),
+        capabilities=CAPABILITIES & asked, message=form.message, config=config,
         limits=Limits(form.limits.memory_bytes, form.limits.deadline_ms), enabled=form.enabled, builtin=builtin,
     )  # fmt: skip
 

@@ -1,39 +1,28 @@
-"""A rule's own tests: ``tests.yaml`` beside it says which events it must match and which not.
-
-Each test has one event or a list of them, run in order through a fresh instance of the rule. Events are written with
-the names of the event contract and encoded as the kernel would have written them; rules/README.md is the reference.
-"""
+"""Runs a rule's own tests: each through a fresh instance of the rule."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Final
 
-import msgspec
-
-from sentinel_engine.records import Clock, batch_of
-from sentinel_engine.rules.event_yaml import EventError, encode_event
-from sentinel_engine.rules.manifest import (
-    RuleError,
-    RuleSpec,
-    parse_yaml,
-    read_beside,
-)
+from sentinel_engine.describe import detail, event_dict
+from sentinel_engine.records import Batch, Clock, batch_of
+from sentinel_engine.rules.manifest import RuleSpec
+from sentinel_engine.rules.testfile import Case, EventsCase, RecordingCase, read_tests, recording_of, shown
 from sentinel_engine.wasm.rule import LoadedRule
 from sentinel_engine.wasm.sandbox import Sandbox
 from sentinel_engine.wasm.selection import Selector
 
-TESTS: Final = "tests.yaml"
-MAX_TESTS_FILE: Final = 256 << 10
 _CLOCK: Final = Clock(offset_ns=1_767_225_600_000_000_000)  # any fixed day, so that a test is the same each time
-
-Outcome = Literal["match", "no-match"]
+_BATCH: Final = 256  # as many matches as are listed of one call
 
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """One test's outcome. ``got`` is ``match``, ``no-match`` or ``error``; ``detail`` says which event went wrong."""
+    """One test's outcome. ``got`` is ``match``, ``no-match``, ``error`` or what was found in a recording.
+
+    ``detail`` says which event went wrong.
+    """
 
     __test__ = False  # not a test of pytest's
 
@@ -44,92 +33,84 @@ class TestResult:
     detail: str = ""
 
 
-class _Test(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: str
-    expect: Outcome
-    # A rule's matches are listed up to a bound per batch, and a test is one batch.
-    events: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1, max_length=200)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """A test ready to run: encoded records, and what is expected of some of them."""
-
-    name: str
-    expected: str
-    records: list[bytes]
-    expectations: dict[int, Outcome]
-
-
 def run_tests(spec: RuleSpec, module: bytes, sandbox: Sandbox) -> list[TestResult]:
     """Run the rule's ``tests.yaml`` over this module; an empty list when it has none.
 
     Raises RuleError, naming the test, for a file that cannot be read or understood, and for a module that cannot
     be loaded.
     """
-    selector = Selector(sandbox)
-    return [_run(case, spec, module, sandbox, selector) for case in _cases(spec)]
+    cases, problems = read_tests(spec)
+    if problems:
+        raise problems[0]
+    runner = _Runner(spec, module, sandbox)
+    return [runner.run(case) for case in cases]
 
 
-def _cases(spec: RuleSpec) -> list[_Case]:
-    if spec.folder is None or not (spec.folder / TESTS).exists():
-        return []
-    path = spec.folder / TESTS
-    document = parse_yaml(read_beside(spec, TESTS, MAX_TESTS_FILE), path)
-    if not isinstance(document, dict) or not isinstance(document.get("tests"), list):
-        raise RuleError(f"{path}: has no list of tests", "begin it with 'tests:'")
-    return [_case(number, test, path) for number, test in enumerate(document["tests"], start=1)]
+class _FailedError(Exception):
+    """The rule itself failed; the text says how, and at which event."""
 
 
-def _case(number: int, test: Any, path: Path) -> _Case:
-    where = f"{path}: test {number}"
-    if not isinstance(test, dict):
-        raise RuleError(f"{where} is not a list of 'key: value' lines", "see rules/README.md")
-    if "events" not in test:
-        # The short form: the one event's fields stand beside name and expect.
-        test = {
-            **{key: test[key] for key in ("name", "expect") if key in test},
-            "events": [{key: value for key, value in test.items() if key not in ("name", "expect")}],
-        }
-    try:
-        form = msgspec.convert(test, _Test)
-        records, expectations = _encode(form)
-    except msgspec.ValidationError as error:
-        raise RuleError(f"{where}: {error}", "a test has name, expect and events") from None
-    except EventError as error:
-        raise RuleError(f"{where}: {error}", error.fix) from None
-    return _Case(form.name, form.expect, records, expectations)
+class _Runner:
+    def __init__(self, spec: RuleSpec, module: bytes, sandbox: Sandbox) -> None:
+        self._spec = spec
+        self._module = module
+        self._sandbox = sandbox
+        self._selector = Selector(sandbox)
 
+    def run(self, case: Case) -> TestResult:
+        self._selector.forget_processes()
+        try:
+            return self._events(case) if isinstance(case, EventsCase) else self._recording(case)
+        except _FailedError as error:
+            return TestResult(case.name, case.expected, "error", ok=False, detail=str(error))
 
-def _encode(form: _Test) -> tuple[list[bytes], dict[int, Outcome]]:
-    expectations: dict[int, Outcome] = {}
-    records = []
-    for index, fields in enumerate(form.events):
-        expect = fields.get("expect", form.expect if index == len(form.events) - 1 else None)
-        if expect is not None:
-            expectations[index] = msgspec.convert(expect, Outcome)
-        event = {key: value for key, value in fields.items() if key != "expect"}
-        records.append(encode_event(event, order=index))
-    return records, expectations
+    def _events(self, case: EventsCase) -> TestResult:
+        batch = batch_of(case.records)
+        rule = LoadedRule(self._sandbox, self._spec, self._module, _CLOCK)
+        try:
+            matched = self._matched(rule, batch, f"event {{}} of {len(batch)}", 1)
+        finally:
+            rule.close()
+        got = {index: "match" if index in matched else "no-match" for index in case.expectations}
+        wrong = [index for index, expected in case.expectations.items() if got[index] != expected]
+        said = f"event {wrong[0] + 1} of {len(batch)}: {got[wrong[0]]}" if wrong else ""
+        return TestResult(case.name, case.expected, got[len(batch) - 1], ok=not wrong, detail=said)
 
+    def _recording(self, case: RecordingCase) -> TestResult:
+        excerpt = recording_of(self._spec, case.recording)
+        rule = LoadedRule(self._sandbox, self._spec, self._module, excerpt.clock)
+        found: dict[int, str] = {}
+        try:
+            if excerpt.there:
+                self._matched(rule, excerpt.there, "process {} that was there", 1)
+            for batch in excerpt.batches(_BATCH):
+                for index in self._matched(rule, batch, "event {}", batch.base):
+                    record = batch.at(index)
+                    found[record.seq] = f"{record.kind.name} {detail(event_dict(record, excerpt.clock))}"
+        finally:
+            rule.close()
+        return _judged(case, found)
 
-def _run(case: _Case, spec: RuleSpec, module: bytes, sandbox: Sandbox, selector: Selector) -> TestResult:
-    rule = LoadedRule(sandbox, spec, module, _CLOCK)
-    selector.forget_processes()
-    selector.load(batch_of(case.records), processes="process" in rule.abi.uses)
-    try:
-        selection = selector.select(rule.abi.mask)
+    def _matched(self, rule: LoadedRule, batch: Batch, where: str, first: int) -> set[int]:
+        """The indexes that the rule matched. Raises _FailedError; ``where`` names an event by its number."""
+        self._selector.load(batch, processes="process" in rule.abi.uses)
+        selection = self._selector.select(rule.abi.mask)
+        errors = rule.figures.errors
         matches, failures = rule.run(selection, patience=1) if selection else ([], [])
-    finally:
-        rule.close()
-    if failures:
-        detail = f"event {failures[0].index + 1} of {len(case.records)}: {failures[0].reason}"
-        return TestResult(case.name, case.expected, "error", ok=False, detail=detail)
-    if rule.figures.errors:
-        return TestResult(case.name, case.expected, "error", ok=False, detail="the rule returned a negative number")
-    matched = {match.index for match in matches}
-    got = {index: "match" if index in matched else "no-match" for index in case.expectations}
-    wrong = [index for index, expected in case.expectations.items() if got[index] != expected]
-    last = len(case.records) - 1
-    detail = f"event {wrong[0] + 1} of {last + 1}: {got[wrong[0]]}" if wrong else ""
-    return TestResult(case.name, case.expected, got[last], ok=not wrong, detail=detail)
+        if failures:
+            raise _FailedError(f"{where.format(failures[0].index + first)}: {failures[0].reason}")
+        if rule.figures.errors > errors:
+            raise _FailedError("the rule returned a number that is no verdict")
+        return {match.index for match in matches}
+
+
+def _judged(case: RecordingCase, found: dict[int, str]) -> TestResult:
+    places = sorted(found)
+    got = shown(places)
+    if case.at is not None:
+        wrong = sorted(case.at.symmetric_difference(places))
+        said = [f"event {seq}: " + (f"matched, {found[seq]}" if seq in found else "not matched") for seq in wrong[:3]]
+        return TestResult(case.name, case.expected, got, ok=not wrong, detail="; ".join(said))
+    ok = case.least <= len(places) and (case.most is None or len(places) <= case.most)
+    said = [f"event {seq}: {found[seq]}" for seq in places[:3]]
+    return TestResult(case.name, case.expected, got, ok=ok, detail="" if ok else "; ".join(said) or "no event matched")

@@ -16,6 +16,7 @@ from sentinel_engine.privileges import NOTHING, drop
 SECONDS: Final = 10
 _BYTES: Final = 4 << 30
 _MAX_ARTEFACT: Final = 64 << 20
+_FUEL: Final = "--fuel"
 _WASM_STACK: Final = 256 << 10
 # wasmtime reserves 4 GiB of addresses for each memory; under an address limit it must not.
 _SMALL_RESERVATION: Final = 32 << 20
@@ -31,13 +32,14 @@ def host_configuration() -> wasmtime.Config:
     return config
 
 
-def configuration(*, trusted: bool, vectors: bool = True) -> wasmtime.Config:
+def configuration(*, trusted: bool, vectors: bool = True, fuel: bool = False) -> wasmtime.Config:
     """The same for what runs beside rules, or for the rules: they are checked without what only our drivers need.
 
-    That is more than one memory, and memory that several stores share. ``vectors``: with SIMD.
+    That is more than one memory, and memory that several stores share. ``vectors``: with SIMD. ``fuel``: count
+    instructions instead of looking at the deadline.
     """
     config = host_configuration()
-    config.epoch_interruption = True
+    config.epoch_interruption, config.consume_fuel = not fuel, fuel
     config.max_wasm_stack = _WASM_STACK
     for feature in (
         "wasm_memory64", "wasm_tail_call", "wasm_relaxed_simd", "wasm_gc", "wasm_exceptions",
@@ -50,7 +52,7 @@ def configuration(*, trusted: bool, vectors: bool = True) -> wasmtime.Config:
     return config
 
 
-def compile_apart(code: bytes) -> bytes:
+def compile_apart(code: bytes, *, fuel: bool = False) -> bytes:
     """The serialized module, whose imports and exports are of types that wasmtime can speak of.
 
     Raises RuleError when it takes too long or too much memory, or when the compiler fails.
@@ -60,7 +62,7 @@ def compile_apart(code: bytes) -> bytes:
 
     from sentinel_engine.rules.manifest import RuleError  # noqa: PLC0415 - see above
 
-    command = [sys.executable, "-I", "-m", "sentinel_engine.wasm.compiler"]
+    command = [sys.executable, "-I", "-m", "sentinel_engine.wasm.compiler", *([_FUEL] if fuel else [])]
     try:
         done = subprocess.run(command, input=code, capture_output=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
@@ -80,7 +82,7 @@ def _main() -> None:
     drop(NOTHING)
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    engine = wasmtime.Engine(configuration(trusted=True))
+    engine = wasmtime.Engine(configuration(trusted=True, fuel=_FUEL in sys.argv))
     # Only now: the settings look at this limit, and must be those of the parent.
     resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
     module = wasmtime.Module(engine, sys.stdin.buffer.read())

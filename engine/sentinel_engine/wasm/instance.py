@@ -12,7 +12,7 @@ import wasmtime
 from wasmtime import _ffi as ffi
 from wasmtime._instance import InstanceExports
 
-from sentinel_engine.records import Clock
+from sentinel_engine.records import Clock, Record
 from sentinel_engine.rules.manifest import RuleError, RuleSpec
 from sentinel_engine.schema import MAX_RECORD
 from sentinel_engine.wasm.calls import FastCall
@@ -68,7 +68,7 @@ class Instance:
         self.abi: Abi = abi_of(module, spec)
         began = time.perf_counter_ns()
         self._deadline_ticks = max(1, round(spec.limits.deadline_ms / 1000 / TICK_SECONDS / 2))
-        self._store = wasmtime.Store(sandbox.engine)
+        self._store = sandbox.store()
         self._cursor = ctypes.c_uint32()
         self._runs = 0
         self._seen = (0, 0)
@@ -107,6 +107,7 @@ class Instance:
         memory = exports["memory"]
         assert isinstance(memory, wasmtime.Memory)
         self._memory = memory
+        self._eval = exports[self.abi.function]
         driver = self._drive(sandbox, shim, exports)
         if isinstance(initialize := exports.get("_initialize"), wasmtime.Func):
             self._within(lambda: initialize(store))
@@ -233,6 +234,15 @@ class Instance:
             found.append((index, raw[at + 8 : at + 8 + length]))
             at += 8 + length
         return found
+
+    def burn(self, record: Record) -> int:
+        """The fuel that this one record takes, by itself; for a sandbox with fuel. Raises wasmtime.Trap."""
+        given = record.strings[0].decode("utf-8", "replace").encode() if self.abi.path_only else record.raw
+        self._memory.write(self._store, given, self._input)
+        before = self._store.get_fuel()
+        assert isinstance(self._eval, wasmtime.Func)
+        self._eval(self._store, self._input, len(given))
+        return before - self._store.get_fuel()
 
     # Its state, from one generation to the next.
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import wasmtime
 
-from sentinel_engine.records import Clock
+from sentinel_engine.records import Clock, Record
 from sentinel_engine.rules.manifest import RuleError, RuleSpec
 from sentinel_engine.snapshot import Latency, Memory
 from sentinel_engine.wasm.histogram import added, percentile, value_of
@@ -142,6 +142,14 @@ class LoadedRule:
                     break
         self.figures.skipped += selection.size - first
         return matches, failures
+
+    def burn(self, record: Record) -> int:
+        """See Instance.burn. Raises RuleError."""
+        assert self._instance is not None
+        try:
+            return self._instance.burn(record)
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            raise RuleError(f"it failed at one of these events: {one_line(error)}", "correct it first") from error
 
     def _call(self, instance: Instance, selection: Selection, first: int) -> tuple[bool, tuple[str, bool] | None]:
         """Whether there is an outcome to look at, and how the call failed, if it did."""

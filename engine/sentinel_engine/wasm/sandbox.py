@@ -19,6 +19,7 @@ from sentinel_engine.rules.manifest import MAX_MODULE, RuleError
 from sentinel_engine.wasm.compiler import compile_apart, configuration
 
 TICK_SECONDS: Final = 0.01
+ALL_FUEL: Final = 1 << 62
 # The worst found (4,000 loops over 3,000 variables) takes 0.3 s for 16 KiB and 3.4 s for 64 KiB: up to here no limit is
 # needed, and a rule as they are written takes a few ms. A child, which has one, takes 80 ms more.
 _COMPILE_HERE: Final = 16 << 10
@@ -43,10 +44,14 @@ class SharedMemory(wasmtime.SharedMemory):
 
 
 class Sandbox:
-    """The engine that every rule's store belongs to. ``close`` stops the ticker."""
+    """The engine that every rule's store belongs to. ``close`` stops the ticker.
 
-    def __init__(self) -> None:
-        self.engine = wasmtime.Engine(configuration(trusted=True))
+    ``fuel``: its stores count instructions, and have no deadline: for measuring.
+    """
+
+    def __init__(self, *, fuel: bool = False) -> None:
+        self._fuel = fuel
+        self.engine = wasmtime.Engine(configuration(trusted=True, fuel=fuel))
         self._checker = wasmtime.Engine(configuration(trusted=False))
         self._without_vectors = wasmtime.Engine(configuration(trusted=False, vectors=False))
         self._share()
@@ -72,6 +77,13 @@ class Sandbox:
         if module is None:
             module = self._modules[sha256] = self._compile(code)
         return module, sha256
+
+    def store(self) -> wasmtime.Store:
+        """A new store, with all the fuel there is."""
+        store = wasmtime.Store(self.engine)
+        if self._fuel:
+            store.set_fuel(ALL_FUEL)
+        return store
 
     def apart(self) -> Sandbox:
         """The same with shared memory of its own: for rules that another thread tries out."""
@@ -103,7 +115,7 @@ class Sandbox:
             wasmtime.Module.validate(self._checker, code)
             # An import or export of a vector type makes wasmtime end the process: let that be another one.
             if len(code) > _COMPILE_HERE or not self._validates_without_vectors(code):
-                return wasmtime.Module.deserialize(self.engine, compile_apart(code))
+                return wasmtime.Module.deserialize(self.engine, compile_apart(code, fuel=self._fuel))
             return wasmtime.Module(self.engine, code)
         except wasmtime.WasmtimeError as error:
             raise RuleError(f"not a valid WebAssembly module: {one_line(error)}", _FIX_MODULE) from error

@@ -50,7 +50,7 @@ class Selector:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._records = sandbox.records
-        self._store = wasmtime.Store(sandbox.engine)
+        self._store = sandbox.store()
         self._store.set_epoch_deadline(1 << 62)  # our own code, and it ends
         self._pick = self._linked(sandbox.select, self._records)["pick"]
         keep = self._linked(sandbox.keep_processes, self._records, sandbox.processes)

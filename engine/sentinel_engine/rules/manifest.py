@@ -237,7 +237,7 @@ def _candidates(folder: Path, *, builtin: bool) -> list[Path]:
         )
     if MANIFEST in names:
         return [folder]
-    return [path for name in names if not is_ignored(name) and _is_candidate(path := folder / name)]
+    return [path for name in names if not is_ignored(name) and is_candidate(path := folder / name)]
 
 
 def check_ours(path: Path, *, builtin: bool = False) -> None:
@@ -263,7 +263,8 @@ def is_ignored(name: str) -> bool:
     return name.startswith((".", "#", "__")) or name.endswith("~") or name in _NOT_RULES
 
 
-def _is_candidate(path: Path) -> bool:
+def is_candidate(path: Path) -> bool:
+    """Whether what is at this path claims to be a rule."""
     return path.suffix in MODULE_SUFFIXES or path.is_dir()
 
 

@@ -18,7 +18,7 @@ from sentinel_engine.schema import MAX_RECORD
 from sentinel_engine.wasm.calls import FastCall
 from sentinel_engine.wasm.histogram import BUCKETS
 from sentinel_engine.wasm.linking import PAGE, Abi, abi_of, imports_of, no_room
-from sentinel_engine.wasm.sandbox import TICK_SECONDS, Sandbox, one_line
+from sentinel_engine.wasm.sandbox import ALL_FUEL, TICK_SECONDS, Sandbox, one_line
 from sentinel_engine.wasm.selection import RECORDS_AT, Selection
 
 _ARENA_BYTES: Final = PAGE
@@ -28,7 +28,9 @@ _TOTAL_NS_AT, _LONGEST_NS_AT = 24, 32
 _HISTOGRAM_AT, _MATCHES_AT, _LOGS_AT = 1024, 8192, 16384
 _RUN: Final = 1024  # records of one call of the driver, which lists a bounded number of matches and log lines
 MAX_STATE: Final = 4 << 20  # bytes that one generation may leave to the next
-_INSTANCES, _MEMORIES, _TABLES, _TABLE_ELEMENTS = 64, 4, 8, 10_000
+_INSTANCES, _MEMORIES = 64, 4
+TABLES: Final = 7  # of the rule; one more is the shim's
+TABLE_ELEMENTS: Final = 10_000  # of each
 
 _Callback = ctypes.CFUNCTYPE(
     ctypes.c_size_t,
@@ -107,7 +109,7 @@ class Instance:
         memory = exports["memory"]
         assert isinstance(memory, wasmtime.Memory)
         self._memory = memory
-        self._eval = exports[self.abi.function]
+        self._eval, self._now, self._offset_ns = exports[self.abi.function], shim["now"], clock.offset_ns
         driver = self._drive(sandbox, shim, exports)
         if isinstance(initialize := exports.get("_initialize"), wasmtime.Func):
             self._within(lambda: initialize(store))
@@ -141,7 +143,7 @@ class Instance:
 
     def _limit(self, memory_bytes: int) -> None:
         self._store.set_limits(
-            memory_size=memory_bytes, table_elements=_TABLE_ELEMENTS, instances=_INSTANCES, tables=_TABLES,
+            memory_size=memory_bytes, table_elements=TABLE_ELEMENTS, instances=_INSTANCES, tables=TABLES + 1,
             memories=_MEMORIES,
         )  # fmt: skip
 
@@ -239,10 +241,12 @@ class Instance:
         """The fuel that this one record takes, by itself; for a sandbox with fuel. Raises wasmtime.Trap."""
         given = record.strings[0].decode("utf-8", "replace").encode() if self.abi.path_only else record.raw
         self._memory.write(self._store, given, self._input)
-        before = self._store.get_fuel()
+        assert isinstance(self._now, wasmtime.Global)
+        self._now.set_value(self._store, wasmtime.Val.i64(record.boot_ns + self._offset_ns))
+        self._store.set_fuel(ALL_FUEL)
         assert isinstance(self._eval, wasmtime.Func)
         self._eval(self._store, self._input, len(given))
-        return before - self._store.get_fuel()
+        return ALL_FUEL - self._store.get_fuel()
 
     # Its state, from one generation to the next.
 

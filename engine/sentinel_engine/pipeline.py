@@ -327,6 +327,8 @@ class Pipeline:
             self._record_action("notice", "", notice)
         if said := self._demand.follow(self._registry.subscribed()):
             self._record_action("collection", "", said)
+        if self._session:
+            self._session.sync()
         self._snapshot = self._view()
 
     def _view(self) -> Snapshot:

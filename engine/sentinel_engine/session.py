@@ -13,6 +13,7 @@ import platformdirs
 
 from sentinel_engine.describe import rfc3339
 from sentinel_engine.files import atomic_file, create_private, private_folder
+from sentinel_engine.journal import JournalReader, JournalWriter
 from sentinel_engine.records import Clock
 from sentinel_engine.snapshot import Action, Alert, RuleView, Summary
 
@@ -66,6 +67,7 @@ class Ended(msgspec.Struct, frozen=True, tag="end", tag_field="type"):
 
 
 JournalLine = SessionFacts | Alert | Action | Summary | Ended
+_DECODER: Final[msgspec.json.Decoder[JournalLine]] = msgspec.json.Decoder(JournalLine)
 
 
 def now() -> str:
@@ -106,33 +108,34 @@ class Session:
         seconds, rest = divmod(time.time_ns(), 1_000_000_000)
         self.id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{rest // 1_000_000:03d}Z-{os.getpid()}"
         self.path = root / self.id
-        self.lost = 0
-        self._torn = False
-        self._encoder = msgspec.json.Encoder()
         try:
             private_folder(root)
             private_folder(self.path)
-            self._file = create_private(self.path / JOURNAL)
-            self._file.write(self._line(SessionFacts(self.id, now(), version, source, host, operator())))
+            self._journal = JournalWriter(create_private(self.path / JOURNAL))
         except OSError as error:
             raise SessionError(
                 f"cannot write the session folder {root}: {error.strerror}; name another with --session-dir"
             ) from error
+        if not self.write(SessionFacts(self.id, now(), version, source, host, operator())):
+            raise SessionError(f"the disk of the session folder {root} is full; name another with --session-dir")
 
-    def _line(self, entry: JournalLine) -> bytes:
-        return self._encoder.encode(entry) + b"\n"
+    @property
+    def lost(self) -> int:
+        """Entries that the disk did not take."""
+        return self._journal.lost
+
+    @property
+    def head(self) -> str:
+        """SHA-256 of the whole journal until now: see sentinel_engine.journal."""
+        return self._journal.head
 
     def write(self, entry: JournalLine) -> bool:
         """Append this entry; False, and counted, when the disk does not take it."""
-        # After a line that went only half to a full disk, the next one must not become its other half.
-        line = b"\n" * self._torn + self._line(entry)
-        try:
-            written = self._file.write(line)
-        except OSError:
-            written = 0
-        self._torn = 0 < written < len(line) or (self._torn and not written)
-        self.lost += written < len(line)
-        return written == len(line)
+        return self._journal.write(entry)
+
+    def sync(self) -> None:
+        """Have all of it on the disk itself, before it is on the screen."""
+        self._journal.sync()
 
     def act(self, action: str, target: str = "", detail: str = "") -> None:
         """Append what the operator did."""
@@ -141,7 +144,7 @@ class Session:
     def close(self) -> None:
         """Mark the session as ended in order."""
         self.write(Ended(now()))
-        self._file.close()
+        self._journal.close()
 
 
 def read_session(path: Path) -> ExportDocument:
@@ -151,21 +154,15 @@ def read_session(path: Path) -> ExportDocument:
     out and the document says that it is not complete.
     """
     try:
-        lines = (path / JOURNAL).read_bytes().split(b"\n")
+        journal = JournalReader(path / JOURNAL, _DECODER)
     except OSError as error:
         raise SessionError(f"cannot read the session {path}: {error.strerror}") from error
-    decoder = msgspec.json.Decoder(JournalLine)
     facts: SessionFacts | None = None
     alerts: dict[str, Alert] = {}
     actions: list[Action] = []
     summary: Summary | None = None
-    ended, whole = False, not lines[-1]
-    for line in lines[:-1]:
-        try:
-            entry = decoder.decode(line)
-        except msgspec.MsgspecError:
-            whole = False
-            continue
+    ended = False
+    for entry in journal:
         match entry:
             case SessionFacts():
                 facts = entry
@@ -182,7 +179,7 @@ def read_session(path: Path) -> ExportDocument:
     rules = summary.rules if summary else ()
     return ExportDocument(
         SCHEMA_VERSION, facts.host, facts, rules, tuple(alerts.values()), tuple(actions), summary,
-        ended and whole,
+        ended and not journal.seal.torn and not journal.seal.broken,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from sentinel_engine import session as sessions
 from sentinel_engine.files import atomic_file, private_folder
+from sentinel_engine.journal import JournalWriter
 from sentinel_engine.resources import data_dir
 from sentinel_engine.session import Session, SessionError, export_session, read_session
 from sentinel_engine.snapshot import Alert, ProcessEntry, RuleRef, RuleState, RuleView, Severity, Summary
@@ -128,13 +129,12 @@ def test_a_folder_that_others_can_write_is_refused(tmp_path: Path) -> None:
         private_folder(link)
 
 
-def test_a_full_disk_is_counted_and_does_not_end_the_session(tmp_path: Path) -> None:
-    session = _session(tmp_path)
-    full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the session closes it
-    session._file.close()
-    session._file = full
-    assert session.write(_alert(1)) is False
-    assert session.lost == 1
+def test_a_full_disk_is_counted_and_does_not_end_the_journal() -> None:
+    journal = JournalWriter(Path("/dev/full").open("wb", buffering=0))  # noqa: SIM115 - the journal closes it
+    head = journal.head
+    assert journal.write(_alert(1)) is False
+    assert (journal.lost, journal.head) == (1, head)
+    journal.close()
 
 
 @pytest.mark.kernel

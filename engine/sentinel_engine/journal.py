@@ -1,0 +1,121 @@
+"""The journal's lines: one JSON object each, tied to all before it by SHA-256, so that a change anywhere shows.
+
+A line is its object with the last key ``chain``: the SHA-256 of the chain before it and of the object without that key.
+Nothing else is needed to check it: who holds the last value, the head, holds the whole journal to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, Generic, TypeVar
+
+import msgspec
+
+_ORIGIN: Final = hashlib.sha256(b"sentinel-tui journal 1").hexdigest()
+_BEFORE, _AFTER = b',"chain":"', b'"}'
+_SUFFIX: Final = len(_BEFORE) + 64 + len(_AFTER)
+MAX_LINE: Final = 8 << 20
+
+T = TypeVar("T")
+
+
+def _next(head: str, entry: bytes) -> str:
+    return hashlib.sha256(head.encode() + entry).hexdigest()
+
+
+class JournalWriter:
+    """Appends entries to a file. One that the disk does not take is counted in ``lost``; the journal goes on."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._encoder = msgspec.json.Encoder()
+        self._torn = False
+        self._unsynced = False
+        self.head = _ORIGIN
+        self.lost = 0
+
+    def write(self, entry: msgspec.Struct) -> bool:
+        """Append this entry, whole; False, and counted, when the disk does not take it."""
+        plain = self._encoder.encode(entry)
+        head = _next(self.head, plain)
+        # After a line that went only half to a full disk, the next one must not become its other half.
+        line = b"\n" * self._torn + plain[:-1] + _BEFORE + head.encode() + _AFTER + b"\n"
+        try:
+            written = self._file.write(line)
+        except OSError:
+            written = 0
+        whole = written == len(line)
+        self._torn = 0 < written < len(line) or (self._torn and not written)
+        self.lost += not whole
+        if whole:
+            self.head = head
+            self._unsynced = True
+        return whole
+
+    def sync(self) -> None:
+        """Have what was written on the disk itself, where a power cut leaves it; a disk that cannot is counted."""
+        if self._unsynced:
+            self._unsynced = False
+            try:
+                os.fdatasync(self._file.fileno())
+            except OSError:
+                self.lost += 1
+
+    def close(self) -> None:
+        """Close the file."""
+        self.sync()
+        self._file.close()
+
+
+@dataclass(slots=True)
+class Seal:
+    """What reading a journal has shown so far. ``broken``: the first entry that is not what was written, in words."""
+
+    head: str = _ORIGIN
+    entries: int = 0
+    torn: int = 0  # lines that were cut: by a full disk, or the last by the end of the process
+    broken: str = ""
+
+
+class JournalReader(Generic[T]):
+    """Reads a journal line by line, in bounded memory. ``seal`` tells, at the end, whether all is as it was written."""
+
+    def __init__(self, path: Path, decoder: msgspec.json.Decoder[T]) -> None:
+        """Raises OSError."""
+        self._file = path.open("rb")
+        self._decoder = decoder
+        self.size = os.fstat(self._file.fileno()).st_size
+        self.seal = Seal()
+
+    def __iter__(self) -> Iterator[T]:
+        """The entries that can be read; what was cut is counted."""
+        with self._file:
+            number = 0
+            while line := self._file.readline(MAX_LINE):
+                number += 1
+                if not line.endswith(b"\n"):
+                    self.seal.torn += 1
+                    continue
+                if len(line) == 1:
+                    continue
+                try:
+                    entry = self._decoder.decode(line)
+                except msgspec.MsgspecError:
+                    self.seal.torn += 1
+                    continue
+                self._check(number, line.removesuffix(b"\n"))
+                yield entry
+
+    def _check(self, number: int, line: bytes) -> None:
+        seal = self.seal
+        plain, tail = line[:-_SUFFIX] + b"}", line[-_SUFFIX:]
+        said = tail[len(_BEFORE) : -len(_AFTER)].decode("ascii", "replace")
+        head = _next(seal.head, plain)
+        if not seal.broken and (not tail.startswith(_BEFORE) or said != head):
+            seal.broken = f"line {number} is not what was written there: {plain[:80].decode('utf-8', 'replace')}…"
+        seal.head = said
+        seal.entries += 1

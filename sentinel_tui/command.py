@@ -56,6 +56,11 @@ def common(command: F) -> F:
     """The options every running command has."""
     for option in (
         click.option("--config", type=click.Path(path_type=Path), help="YAML file with defaults for these options."),
+        click.option("--keep-hours", type=click.FloatRange(min=0), help="Keep raw events no longer than this."),
+        click.option(
+            "--keep", type=click.IntRange(min=4), metavar="MB", help="Keep at most so many MB of raw events (256)."
+        ),
+        click.option("--no-record", is_flag=True, help="Keep no raw events; alerts and actions are kept."),
         click.option("--session-dir", type=click.Path(path_type=Path), help="Where sessions are kept."),
         click.option("--no-builtin-rules", is_flag=True, help="Leave the built-in rule pack out."),
         click.option(

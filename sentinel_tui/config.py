@@ -13,6 +13,7 @@ from sentinel_engine.resources import data_dir
 
 if TYPE_CHECKING:
     from sentinel_engine.rules.policy import Policy
+    from sentinel_engine.segments import Keep
 
 
 class ConfigError(Exception):
@@ -30,6 +31,9 @@ class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: int = 0
     workers: int = 0
     policy: str | None = None
+    record: bool = True
+    keep_mb: int = 256
+    keep_hours: float = 0
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -44,11 +48,21 @@ class Options(msgspec.Struct, frozen=True):
     limit: int = 0
     workers: int = 0  # 0: as many as are usual
     policy: Path | None = None
+    record: bool = True
+    keep_mb: int = 0
+    keep_hours: float = 0
 
     def rule_folders(self) -> list[tuple[Path, bool]]:
         """Each rule folder, and whether it is the built-in pack."""
         builtin = [(data_dir("rules"), True)] if self.builtin_rules else []
         return [*builtin, *((folder, False) for folder in self.rules)]
+
+    def keep(self) -> Keep | None:
+        """How much of the raw events a session keeps; None for none."""
+        from sentinel_engine.segments import DEFAULT_BYTES, Keep  # noqa: PLC0415 - as below
+
+        size = self.keep_mb << 20 or DEFAULT_BYTES
+        return Keep(size, self.keep_hours * 3600) if self.record else None
 
     def read_policy(self) -> Policy:
         """What rules may have, by the file that was named, or the usual one if it is there. Raises PolicyError."""
@@ -85,6 +99,9 @@ def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
             base.limit or file.limit,
             base.workers or file.workers,
             base.policy or (Path(file.policy).expanduser() if file.policy else None),
+            base.record and file.record,
+            base.keep_mb or file.keep_mb,
+            base.keep_hours or file.keep_hours,
         )
     return Options(
         base.rules + tuple(given["rules"]),
@@ -96,6 +113,9 @@ def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
         given.get("limit") or base.limit,
         given["workers"] or base.workers,
         given["policy"] or base.policy,
+        base.record and not given["no_record"],
+        given["keep"] or base.keep_mb,
+        given["keep_hours"] or base.keep_hours,
     )
 
 

@@ -105,11 +105,16 @@ def running(
     try:
         recorder = _recorder(record, source) if record else None
         host = sessions.host_facts(source.clock)
-        session = sessions.Session(options.session_root(), source.name, version("sentinel-tui"), host)
+        keep = options.keep() if source.live else None  # a recording is on the disk already
+        session = sessions.Session(options.session_root(), source.name, version("sentinel-tui"), host, keep)
     except BaseException:
         source.close()
         raise
-    pipeline = Pipeline(source, registry, session, listener, recorder)
+    try:
+        pipeline = Pipeline(source, registry, session, listener, recorder)
+    except OSError as error:
+        source.close()
+        raise Failure(f"cannot keep raw events in {session.path}: {error.strerror}; see --no-record", USAGE) from error
     # What is there by now stays until the end: it is not looked through again and again.
     gc.freeze()
     gc.enable()

@@ -11,6 +11,7 @@ from sentinel_engine.collector.source import Source
 from sentinel_engine.history import History
 from sentinel_engine.records import Batch
 from sentinel_engine.schema import KINDS
+from sentinel_engine.segments import SegmentWriter
 from sentinel_engine.session import Session
 from sentinel_engine.snapshot import Gaps, RuleView, Summary
 
@@ -37,10 +38,13 @@ class _Rate:
 class Accounts:
     """Counts what goes through a pipeline, and asks its parts for what they count themselves."""
 
-    def __init__(self, source: Source, history: History, session: Session | None) -> None:
+    def __init__(
+        self, source: Source, history: History, session: Session | None, segments: SegmentWriter | None
+    ) -> None:
         self._source = source
         self._history = history
         self._session = session
+        self._segments = segments
         self._counts = [0] * len(KINDS)
         self._rate = _Rate()
         self._me = psutil.Process()
@@ -58,12 +62,17 @@ class Accounts:
     def lost(self) -> dict[str, dict[str, int]]:
         """Stage -> kind -> events lost there so far."""
         journal = {"alert": self._session.lost} if self._session and self._session.lost else {}
+        journal |= self._segments.lost() if self._segments else {}
         return {
             "kernel": self._source.lost(),
             "ring": self._source.refused(),
             "history": self._history.evicted(),
             "journal": journal,
         }
+
+    def evicted(self) -> dict[str, int]:
+        """Kind -> raw events that had to leave the session's folder for newer ones."""
+        return self._segments.evicted() if self._segments else {}
 
     def lost_in_source(self) -> int:
         """Events that never came to the rules."""
@@ -106,4 +115,5 @@ class Accounts:
             filtered=self._source.filtered(),
             suppressed=self._source.suppressed(),
             scope=str(self._source.scope),
+            evicted=self.evicted(),
         )

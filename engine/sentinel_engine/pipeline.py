@@ -7,6 +7,7 @@ the engine takes them from the queue and does all the rest. Front ends poll the 
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -28,11 +29,12 @@ from sentinel_engine.history import DEFAULT_BYTES, History
 from sentinel_engine.match.plain import Filter
 from sentinel_engine.memory import trim
 from sentinel_engine.processes import TABLE_KINDS, ProcessTable
-from sentinel_engine.recording import RecordingWriter, Trailer
+from sentinel_engine.recording import Header, RecordingWriter, Trailer
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.rules.control import RuleControl
 from sentinel_engine.rules.registry import Change, Registry
 from sentinel_engine.schema import ALL_KINDS
+from sentinel_engine.segments import SegmentWriter
 from sentinel_engine.session import Session, export_session, now, operator
 from sentinel_engine.snapshot import Action, Alert, RuleView, Snapshot, SourceView, Summary
 
@@ -87,7 +89,10 @@ class Pipeline:
         self._inbox: queue.Queue[Batch] = queue.Queue(_QUEUE_BATCHES)
         self._commands: deque[tuple[Callable[[], str], Future[str]]] = deque()
         self.rules = RuleControl(registry, self)
-        self._accounts = Accounts(source, self._history, session)
+        self._segments = (
+            SegmentWriter(session.path, session.keep, self._segment_header) if session and session.keep else None
+        )
+        self._accounts = Accounts(source, self._history, session, self._segments)
         self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
         self._problem = ""
         self._closed: Summary | None = None
@@ -154,6 +159,8 @@ class Pipeline:
                 thread.join()
         self._compare_gaps()
         self._publish()
+        if self._segments:
+            self._segments.close(Trailer(self._source.lost(), self._source.refused()))
         if self._recorder:
             self._recorder.close(Trailer(self._source.lost(), self._source.refused()))
         self._closed = self._checkpoint()
@@ -249,8 +256,17 @@ class Pipeline:
             for alert in self._book.add(verdict, batch.at(verdict.index)):
                 self._tell(alert)
 
+    def _segment_header(self, first: int) -> Header:
+        uname = os.uname()
+        there = self._processes.there() if first else self._source.processes
+        return Header(self._source.clock.offset_ns, uname.release, uname.nodename, there, first)
+
     def _record(self, batch: Batch) -> None:
         names = self._source.cgroups.learned()
+        if self._segments:
+            self._segments.append(batch, names)
+            if self._segments.problem:
+                self._note(self._segments.problem)
         if self._recorder is None:
             return
         try:

@@ -149,6 +149,18 @@ class ProcessTable:
         here = [process for process in self._by_key.values() if process.exited_ns is None and process.images]
         return batch_of([_as_exec(process) for process in here]) if here else None
 
+    def there(self) -> list[BootProcess]:
+        """The processes that are there now, as a recording's header holds them; whose they are goes by their cgroup."""
+        return [
+            BootProcess(
+                one.pid, one.parent.pid if one.parent else 0, one.start_ns, image.comm, image.exe, image.argv,
+                image.cwd, one.uid, image.tty, image.exe_flags, b"", image.cgroup, image.mntns, image.pidns,
+                image.loginuid,
+            )
+            for one in self._by_key.values()
+            if one.exited_ns is None and (image := one.images[-1] if one.images else None)
+        ]  # fmt: skip
+
     def of(self, record: Record) -> Process:
         """The process a record is about; made from the record when the table has never heard of it."""
         return self._known(record.tgid, record.leader_start, record.ppid, record.uid, record.comm)

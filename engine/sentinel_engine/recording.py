@@ -18,7 +18,7 @@ import zstandard
 
 from sentinel_engine.cgroups import Names
 from sentinel_engine.collector.source import BootProcess
-from sentinel_engine.files import create_private
+from sentinel_engine.files import create_private, write_all
 from sentinel_engine.records import Batch
 
 MAGIC: Final = b"SNTLREC1"
@@ -40,6 +40,7 @@ class Header(msgspec.Struct, frozen=True):
     kernel: str
     hostname: str
     processes: list[BootProcess]
+    first: int = 0  # the ordinal (an event's seq) of the first record: more than 0 in a later segment of a session
 
 
 class Trailer(msgspec.Struct, frozen=True):
@@ -52,10 +53,10 @@ class Trailer(msgspec.Struct, frozen=True):
 class RecordingWriter:
     """Writes one recording. Raises OSError when the file exists or cannot be written."""
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path, header: Header, level: int = _LEVEL) -> None:
         self._file = create_private(path)
-        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
-        self._file.write(MAGIC)
+        self._compressor = zstandard.ZstdCompressor(level=level)
+        self.size = self._file.write(MAGIC)
         self._block(msgspec.json.encode(header))
 
     def append(self, batch: Batch) -> None:
@@ -68,13 +69,21 @@ class RecordingWriter:
 
     def close(self, trailer: Trailer) -> None:
         """Write the end mark and the trailer."""
-        self._file.write(_BLOCK.pack(0, 0))
+        self._write(_BLOCK.pack(0, 0))
         self._block(msgspec.json.encode(trailer))
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Close the file as it is: who reads it is told that it was cut short."""
         self._file.close()
 
     def _block(self, raw: bytes) -> None:
         stored = self._compressor.compress(raw)
-        self._file.write(_BLOCK.pack(len(stored), len(raw)) + stored)
+        self._write(_BLOCK.pack(len(stored), len(raw)) + stored)
+
+    def _write(self, data: bytes) -> None:
+        write_all(self._file, data)
+        self.size += len(data)
 
 
 class RecordingReader:

@@ -15,6 +15,7 @@ from sentinel_engine.describe import rfc3339
 from sentinel_engine.files import atomic_file, create_private, private_folder
 from sentinel_engine.journal import JournalReader, JournalWriter
 from sentinel_engine.records import Clock
+from sentinel_engine.segments import Keep
 from sentinel_engine.snapshot import Action, Alert, RuleView, Summary
 
 SCHEMA_VERSION: Final = 1
@@ -101,10 +102,12 @@ def default_root() -> Path:
 class Session:
     """The journal of a running session: one JSON object a line, written before it is shown.
 
-    A line that cannot be written is counted in ``lost``; the session goes on.
+    A line that cannot be written is counted in ``lost``; the session goes on. ``keep``: how much of the raw events is
+    to be in its folder, too; None for none.
     """
 
-    def __init__(self, root: Path, source: str, version: str, host: Host) -> None:
+    def __init__(self, root: Path, source: str, version: str, host: Host, keep: Keep | None = None) -> None:
+        self.keep = keep
         seconds, rest = divmod(time.time_ns(), 1_000_000_000)
         self.id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{rest // 1_000_000:03d}Z-{os.getpid()}"
         self.path = root / self.id

@@ -205,6 +205,7 @@ class Summary(msgspec.Struct, frozen=True, tag="summary", tag_field="type"):
     filtered: dict[str, int] = {}  # kind -> events that nobody asked for, or of processes out of scope: never a loss
     suppressed: dict[str, int] = {}  # kind -> events of processes over their limit
     scope: str = ""  # who was reported, as on the command line; empty for everybody
+    evicted: dict[str, int] = {}  # kind -> raw events that left the session's folder for newer ones
     gaps: Gaps | None = None  # None for a recording
 
     @property

@@ -33,7 +33,8 @@ _LOADS_IN_ORDER: Final = platform.machine() in {"x86_64", "i686"}
 class Framer:
     """One reader's framer. Only its figures may be asked for from another thread: a Wasm store is for one."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
+        """``first``: the ordinal of the first record."""
         engine = wasmtime.Engine(host_configuration())
         self._store = wasmtime.Store(engine)
         text = Path(__file__).with_name("framer.wat").read_text("ascii")
@@ -48,7 +49,7 @@ class Framer:
         self._offsets = base + self._get("offsets")
         self._set("known", sum(kind.bit for kind in KINDS))
         self._set("lifecycle", sum(kind.bit for kind in KINDS if kind.ring is Ring.LIFECYCLE))
-        self._next = 0
+        self._next = first
 
     def frame(self, address: int, length: int) -> tuple[int, Batch | None]:
         """Take the finished frames of ``length`` bytes of mapped ring memory at this host address.

@@ -11,12 +11,13 @@ from sentinel_engine.cgroups import Cgroups, Names
 from sentinel_engine.collector.framer import Framer
 from sentinel_engine.collector.scope import EVERYBODY, Scope, ScopeError
 from sentinel_engine.collector.source import BootProcess
-from sentinel_engine.recording import RecordingError, RecordingReader
+from sentinel_engine.recording import RecordingError
 from sentinel_engine.records import Batch, Clock
+from sentinel_engine.segments import SegmentReader
 
 
 class RecordedSource:
-    """Plays the recording at ``path``; ``speed`` 1.0 is real time, None as fast as it is taken.
+    """Plays the recording at ``path``, or the segments of one; ``speed`` 1.0 is real time, None as fast as it is taken.
 
     Raises RecordingError when the file is no recording; a cut one ends early with ``problem`` set.
     """
@@ -24,15 +25,16 @@ class RecordedSource:
     live = False
     scope = EVERYBODY
 
-    def __init__(self, path: Path, speed: float | None = 1.0, name: str | None = None) -> None:
-        self._reader = RecordingReader(path)
+    def __init__(self, path: Path | list[Path], speed: float | None = 1.0, name: str | None = None) -> None:
+        paths = [path] if isinstance(path, Path) else path
+        self._reader = SegmentReader(paths)
         self._speed = speed
-        self.name = name or path.name
+        self.name = name or paths[0].name
         self.clock = Clock(self._reader.header.clock_offset_ns)
         self.processes: list[BootProcess] = self._reader.header.processes
         self.cgroups = Cgroups()
         self.problem = ""
-        self._framer = Framer()
+        self._framer = Framer(self._reader.header.first)
         self._batches = self._frames()
         self._next = next(self._batches, None)
         self._first_ns = _time_of(self._next) if self._next else 0

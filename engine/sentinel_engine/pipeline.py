@@ -112,6 +112,8 @@ class Pipeline:
         self._checkpoint()
         trim()  # what loading and compiling the rules has left
         threading.stack_size(_STACK_BYTES)
+        if self._segments:
+            self._segments.start()
         for thread in self._threads:
             thread.start()
         self.rules.watch()

@@ -23,7 +23,7 @@ DEFAULT_BYTES: Final = 256 << 20
 PATTERN: Final = "events-*.rec"
 _PARTS: Final = 16  # segments that the limit is spread over: so much of it is lost at once when the oldest goes
 _SMALLEST: Final = 256 << 10
-_WAITING_BYTES: Final = 8 << 20
+_WAITING_BYTES: Final = 4 << 20
 _LEVEL: Final = 1
 
 
@@ -66,9 +66,12 @@ class SegmentWriter:
         self._queue: queue.SimpleQueue[Header | Names | Batch | Trailer] = queue.SimpleQueue()
         self._writer = self._begin(header(0))
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-        self._thread.start()
 
     # The engine thread.
+
+    def start(self) -> None:
+        """Start the thread: by then the process has given up the privileges that it must not have."""
+        self._thread.start()
 
     def append(self, batch: Batch, names: Names | None) -> None:
         """Keep this batch, and before it what was found out about cgroups."""
@@ -97,7 +100,8 @@ class SegmentWriter:
     def close(self, trailer: Trailer) -> None:
         """Write what waits, and the end."""
         self._queue.put(trailer)
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _count(self, counter: Counter[str], batch: Batch) -> None:
         with self._lock:

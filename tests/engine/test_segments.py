@@ -29,6 +29,12 @@ def _header(first: int) -> Header:
     return Header(5, "6.1", "web-03", [], first)
 
 
+def _started(folder: Path, keep: Keep) -> SegmentWriter:
+    writer = SegmentWriter(folder, keep, _header)
+    writer.start()
+    return writer
+
+
 def _until(seen: object, *, patience: float = 10.0) -> None:
     deadline = time.monotonic() + patience
     while not seen():  # type: ignore[operator]
@@ -37,7 +43,7 @@ def _until(seen: object, *, patience: float = 10.0) -> None:
 
 
 def test_what_is_kept_is_bounded_and_what_left_is_counted(tmp_path: Path) -> None:
-    writer = SegmentWriter(tmp_path, SMALL, _header)
+    writer = _started(tmp_path, SMALL)
     total = 0
     for turn in range(400):
         writer.append(_batch(total), None)
@@ -60,7 +66,7 @@ def test_what_is_kept_is_bounded_and_what_left_is_counted(tmp_path: Path) -> Non
 
 
 def test_old_segments_leave_by_age(tmp_path: Path) -> None:
-    writer = SegmentWriter(tmp_path, Keep(4 << 20, 0.2), _header)
+    writer = _started(tmp_path, Keep(4 << 20, 0.2))
     appended = 0
 
     def append_until_some_left() -> bool:
@@ -77,7 +83,7 @@ def test_old_segments_leave_by_age(tmp_path: Path) -> None:
 
 
 def test_names_that_later_segments_need_are_in_each(tmp_path: Path) -> None:
-    writer = SegmentWriter(tmp_path, SMALL, _header)
+    writer = _started(tmp_path, SMALL)
     writer.append(_batch(0), Names({77: b"/docker-abc.scope"}))
     for turn in range(1, 300):
         writer.append(_batch(200 * turn), None)
@@ -94,7 +100,7 @@ def test_names_that_later_segments_need_are_in_each(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_counted_and_stalls_nobody(tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "none", tmp_path], check=True)
     try:
-        writer = SegmentWriter(tmp_path, Keep(), _header)
+        writer = _started(tmp_path, Keep())
         for turn in range(100):
             writer.append(_batch(200 * turn), None)
         writer.close(Trailer({}))

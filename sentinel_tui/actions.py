@@ -43,6 +43,7 @@ ACTIONS: Final[Sequence[Action]] = (
         "s", "screen.shadow", "s", "shadow", "try what is on disk beside the rule, without a voice; again: stop", RULES
     ),
     Action("m", "screen.promote", "m", "make live", "let the shadow be the rule", RULES),
+    Action("h", "screen.hunt", "h", "hunt", "run the rule over what has already happened; again: stop", RULES),
     Action("R", "screen.reload_all", "R", "all", "load every rule again, and take in new ones"),
     Action("e", "screen.export", "e", "export", "write the session so far as one JSON file"),
     Action("l", "screen.loss", "l", "", "what was lost, and what is not collected: how much, where, of which kind"),

@@ -120,6 +120,12 @@ class AlertBook:
     def _about(self, what: str, verdict: Verdict, said: str, record: Record) -> Alert:
         return self._open(coverage(what, verdict.spec, verdict.sha256, said, verdict.index), record)
 
+    def add_past(self, verdict: Verdict, record: Record) -> Alert | None:
+        """The alert of a match found afterwards; None when that event has given one already."""
+        if self._id_of(verdict, record) in self._alerts:
+            return None
+        return self._open(verdict, record, past=True)
+
     def _repeat(self, fold: _Fold, record: Record) -> None:
         alert, before = self._alerts[fold.alert_id], fold.last_ns
         fold.last_ns = max(before, record.boot_ns)
@@ -135,12 +141,15 @@ class AlertBook:
         self._alerts[fold.alert_id] = msgspec.structs.replace(self._alerts[fold.alert_id], **fields)
         self._changed[fold.alert_id] = None
 
-    def _open(self, verdict: Verdict, record: Record) -> Alert:
+    def _id_of(self, verdict: Verdict, record: Record) -> str:
+        return f"{_event_id(record)}-{verdict.spec.id}"
+
+    def _open(self, verdict: Verdict, record: Record, *, past: bool = False) -> Alert:
         rule = verdict.spec
         tree = self._processes.tree(record)
         event = self._processes.event(record)
         alert = Alert(
-            id=f"{_event_id(record)}-{rule.id}",
+            id=self._id_of(verdict, record),
             time=event["time"],
             rule=RuleRef(rule.id, rule.version, rule.severity, verdict.sha256, rule.attack),
             message=message_of(rule.message or rule.title, event),
@@ -152,6 +161,7 @@ class AlertBook:
             logs=verdict.logs,
             loss=self._loss_before(record.boot_ns),
             score=verdict.score,
+            past=past,
         )
         self._alerts[alert.id] = alert
         self._count(alert.rule)

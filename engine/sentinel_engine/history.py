@@ -72,6 +72,11 @@ class History:
                         return found[::-1]
         return found[::-1]
 
+    def since(self, seq: int) -> list[Batch]:
+        """The batches after the event of this ordinal, oldest first."""
+        with self._lock:
+            return [batch for batch in self._batches if batch.base > seq]
+
     def _newest_first(self, before: int | None) -> Iterator[Batch]:
         with self._lock:
             batches = list(self._batches)

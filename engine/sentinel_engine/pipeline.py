@@ -26,6 +26,7 @@ from sentinel_engine.collector.source import Source
 from sentinel_engine.demand import Demand
 from sentinel_engine.describe import detail
 from sentinel_engine.history import DEFAULT_BYTES, History
+from sentinel_engine.hunt import Hunter, Past
 from sentinel_engine.match.plain import Filter
 from sentinel_engine.memory import trim
 from sentinel_engine.processes import TABLE_KINDS, ProcessTable
@@ -33,6 +34,7 @@ from sentinel_engine.recording import Header, RecordingWriter, Trailer
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.rules.control import RuleControl
 from sentinel_engine.rules.registry import Change, Registry
+from sentinel_engine.rules.verdict import Verdict
 from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.segments import SegmentWriter
 from sentinel_engine.session import Session, export_session, now, operator
@@ -94,6 +96,7 @@ class Pipeline:
         )
         self._accounts = Accounts(source, self._history, session, self._segments)
         self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
+        self.hunter = Hunter(registry, self._past, self)
         self._problem = ""
         self._closed: Summary | None = None
         self._stopping = threading.Event()
@@ -155,6 +158,7 @@ class Pipeline:
         if self._closed is not None:
             return self._closed
         self.rules.close()
+        self.hunter.close()
         self._stopping.set()
         for thread in self._threads:
             if thread.ident is not None:
@@ -223,6 +227,16 @@ class Pipeline:
         if batch := self._processes.snapshot():
             self._registry.introduce(rule_id, batch)
 
+    def take_past(self, batch: Batch, verdicts: list[Verdict]) -> None:
+        """Make alerts of what was found in a batch of the past. Engine thread."""
+        for verdict in verdicts:
+            if alert := self._book.add_past(verdict, batch.at(verdict.index)):
+                self._tell(alert)
+
+    def _past(self) -> Past:
+        folder = self._session.path if self._session and self._segments else None
+        return Past(self._source.clock, self._history, folder)
+
     def _set_scope(self, scope: Scope) -> str:
         self._source.set_scope(scope)
         return f"reported from now on: {scope or 'everybody'}"
@@ -286,7 +300,7 @@ class Pipeline:
     def _compare_gaps(self) -> None:
         gaps = self._accounts.gaps()
         if gaps and not self._problem and gaps.counted != gaps.seen:
-            self._record_action(
+            self.record_action(
                 "notice",
                 "",
                 f"{gaps.counted} lost events were counted, but {gaps.seen} are missing in the sequence: "
@@ -303,12 +317,13 @@ class Pipeline:
         try:
             said = change()
         except Exception as error:
-            self._record_action(action, target, f"refused: {error}")
+            self.record_action(action, target, f"refused: {error}")
             raise
-        self._record_action(action, target, said)
+        self.record_action(action, target, said)
         return said
 
-    def _record_action(self, action: str, target: str, detail: str) -> None:
+    def record_action(self, action: str, target: str, detail: str) -> None:
+        """Write to the session that something was done, or has happened by itself, and tell the front end."""
         self._note(detail)
         if self._session:
             self._session.act(action, target, detail)
@@ -342,9 +357,9 @@ class Pipeline:
         for alert in self._book.changed():
             self._tell(alert)
         for notice in self._registry.notices():
-            self._record_action("notice", "", notice)
+            self.record_action("notice", "", notice)
         if said := self._demand.follow(self._registry.subscribed()):
-            self._record_action("collection", "", said)
+            self.record_action("collection", "", said)
         if self._session:
             self._session.sync()
         self._snapshot = self._view()
@@ -372,6 +387,7 @@ class Pipeline:
             scope=str(self._source.scope),
             notices=tuple(self._notices),
             gaps=accounts.gaps(),
+            hunt=self.hunter.view(),
         )
 
     def _rules(self) -> tuple[RuleView, ...]:

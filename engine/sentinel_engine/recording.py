@@ -98,6 +98,7 @@ class RecordingReader:
             self._file: BinaryIO = file or path.open("rb")
         except OSError as error:
             raise RecordingError(f"cannot read {path}: {error.strerror}") from error
+        self.read_bytes = 0
         if self._file.read(len(MAGIC)) != MAGIC:
             raise RecordingError(f"{path} is not a sentinel-tui recording")
         block = self._read()
@@ -131,6 +132,7 @@ class RecordingReader:
         if not stored:
             return b""
         frame = self._file.read(stored)
+        self.read_bytes += len(head) + len(frame)
         if len(frame) < stored:
             return None
         try:

@@ -84,6 +84,7 @@ class Alert(msgspec.Struct, frozen=True, tag="alert", tag_field="type"):
     logs: tuple[str, ...] = ()
     loss: int = 0  # events lost in its window, from 10 s before the first event to the last: the tree may be incomplete
     score: int = 1
+    past: bool = False  # found afterwards, by a rule that was run over what had already happened
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -226,6 +227,16 @@ class Action(msgspec.Struct, frozen=True, tag="action", tag_field="type"):
     after: str = ""
 
 
+class HuntView(msgspec.Struct, frozen=True):
+    """A rule that is run over the past: how far it is, from 0 to 1, and what it has seen and matched."""
+
+    rule: str
+    progress: float
+    events: int
+    matches: int
+    running: bool
+
+
 class SourceView(msgspec.Struct, frozen=True):
     """Where events come from: ``live`` or the name of a recording, and whether it has ended."""
 
@@ -260,6 +271,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     scope: str = ""  # who is reported, as on the command line; empty for everybody
     notices: tuple[str, ...] = ()  # newest last: reloads, failures, things to know
     gaps: Gaps | None = None
+    hunt: HuntView | None = None
 
     @property
     def total_lost(self) -> int:

@@ -21,6 +21,7 @@ from sentinel_engine.text import inert
 from sentinel_tui.actions import ALERTS, RULES, SCREEN, STREAM, bindings
 from sentinel_tui.screens.report import ReportScreen, alert_page, help_page, loss_page
 from sentinel_tui.screens.rule_page import rule_page
+from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.alerts import AlertsPane
 from sentinel_tui.widgets.bars import HeaderBar, KeyBar, StatusBar, TabBar
 from sentinel_tui.widgets.events import EventsPane
@@ -39,6 +40,7 @@ _CONTEXTS: Final = {"events": STREAM, "rules": RULES, "alerts": ALERTS, "tree": 
 # drawn at each second look: half the bytes for a slow link, and nothing flickers.
 _POLL_SECONDS: Final = 0.25
 _PANE_POLLS: Final = 2
+_PROGRESS_WIDTH: Final = 20
 
 
 def _limits(snapshot: Snapshot) -> str:
@@ -117,6 +119,12 @@ class MainScreen(Screen[None]):
         self.header.show(snapshot, frozen)
 
     def _tell_news(self, snapshot: Snapshot) -> None:
+        if (hunt := snapshot.hunt) and hunt.running:
+            done = figures.bar(hunt.progress, _PROGRESS_WIDTH)
+            self.status.tell(
+                f"{hunt.rule} over the past {done} {hunt.progress:.0%}: {hunt.matches:,} matches in {hunt.events:,} "
+                "events; h stops it"
+            )
         if snapshot.notices and snapshot.notices != self._notices:
             self._notices = snapshot.notices
             # The answer to a command is a notice too, but that was told already, and as what it is.
@@ -196,6 +204,14 @@ class MainScreen(Screen[None]):
         if rule := self.rules.rule:
             control = self._pipeline.rules
             self._await(control.drop_shadow(rule.id) if rule.shadow else control.start_shadow(rule.id))
+
+    def action_hunt(self) -> None:
+        """Run the selected rule over the past, or stop that."""
+        hunt = self._pipeline.snapshot().hunt
+        if hunt and hunt.running:
+            self._pipeline.hunter.cancel()
+        elif rule := self.rules.rule:
+            self._await(self._pipeline.hunter.start(rule.id))
 
     def action_promote(self) -> None:
         """Let the selected rule's shadow be the rule."""

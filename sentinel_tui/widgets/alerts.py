@@ -84,4 +84,12 @@ class AlertsPane(SelectPane[AlertRow]):
 
 def _row(alert: Alert) -> AlertRow:
     rule = alert.rule
-    return AlertRow(alert.id, rule.severity, alert.time[11:19], rule.id, alert.message, alert.count, alert.loss)
+    return AlertRow(
+        alert.id,
+        rule.severity,
+        alert.time[11:19],
+        rule.id,
+        f"{'past: ' * alert.past}{alert.message}",
+        alert.count,
+        alert.loss,
+    )

@@ -37,6 +37,12 @@ def sparkline(values: Sequence[int], width: int) -> str:
     return "".join(_BARS[min(len(_BARS) - 1, value * len(_BARS) // top)] for value in shown).rjust(width, _BARS[0])
 
 
+def bar(share: float, width: int) -> str:
+    """``███░░``: so much of the whole, from 0 to 1."""
+    done = round(max(0.0, min(1.0, share)) * width)
+    return "█" * done + "░" * (width - done)
+
+
 def lost(by_stage: Mapping[str, Mapping[str, int]]) -> str:
     """``0 lost``, or ``1,204 lost (kernel: open 1,200, unlink 4)``: what nobody will see, by stage and kind."""
     stages = [f"{stage}: {kinds(by_stage[stage])}" for stage in by_stage if stage != "history" and by_stage[stage]]

@@ -158,6 +158,17 @@ class Stage:
         return [event | {"detail": detail(event)} for event in events]
 
     @property
+    def hunter(self) -> Stage:
+        """What is done to the past, too."""
+        return self
+
+    def start(self, rule_id: str) -> Future[str]:
+        return self._done("hunt", rule_id)
+
+    def cancel(self) -> None:
+        self.calls.append(("cancel",))
+
+    @property
     def rules(self) -> Stage:
         """What is done to rules is kept in ``calls``, too."""
         return self

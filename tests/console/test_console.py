@@ -18,7 +18,7 @@ from sentinel_engine.collector.scope import parse_scope
 from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.records import Record
 from sentinel_engine.schema import ALL_KINDS, mask_of
-from sentinel_engine.snapshot import Difference, Latency, RuleState, Severity, ShadowView, SourceView
+from sentinel_engine.snapshot import Difference, HuntView, Latency, RuleState, Severity, ShadowView, SourceView
 from sentinel_tui.actions import ACTIONS
 from sentinel_tui.app import SentinelApp
 from tests.console.stage import ALERTS, RULES, STORY, Stage, alert, record, rule
@@ -185,6 +185,17 @@ async def test_back_shadow_and_promotion_are_one_key_each() -> None:
         await it.press("enter")
         for part in ("alike 7  of 90 calls", "10:22:31.104  cat opened /etc/gshadow", "cd" * 32):
             assert part in it.text
+
+
+async def test_a_hunt_shows_how_far_it_is_and_the_same_key_stops_it() -> None:
+    async with console() as it:
+        await it.press("2", "h")
+        assert it.stage.calls == [("hunt", "reverse-shell")]
+        it.stage.change(hunt=HuntView("reverse-shell", 0.43, 120_000, 3, running=True))
+        await it.look()
+        assert "reverse-shell over the past █████████░░░░░░░░░░░ 43%: 3 matches in 120,000 events" in it.lines[-2]
+        await it.press("h")
+        assert it.stage.calls[-1] == ("cancel",)
 
 
 async def test_a_rules_page_has_its_costs_and_what_it_did_wrong() -> None:

@@ -17,10 +17,9 @@ from sentinel_engine.rules.entry import Entry
 from sentinel_engine.rules.manifest import RuleError
 from sentinel_engine.rules.policy import Policy
 from sentinel_engine.rules.shadow import Shadow
-from sentinel_engine.rules.verdict import LOST, RECOVERED, Verdict, coverage
+from sentinel_engine.rules.verdict import LOST, RECOVERED, Verdict, coverage, verdict_of
 from sentinel_engine.rules.workshop import Finding, Workshop, taken
 from sentinel_engine.snapshot import RuleState, RuleView
-from sentinel_engine.text import lossless
 from sentinel_engine.wasm.rule import Failure, LoadedRule, Match
 from sentinel_engine.wasm.sandbox import Sandbox
 from sentinel_engine.wasm.selection import Selection, Selector
@@ -104,7 +103,7 @@ class Registry:
             (0, -1, coverage(RECOVERED, rule.spec, rule.sha256, said, 0)) for rule, said in self._take_recovered()
         ]
         for order, (task, (matches, failures)) in enumerate(zip(tasks, self._workers.run(tasks, _run), strict=True)):
-            found += [(match.index, order, _verdict(task.rule, match)) for match in matches]
+            found += [(match.index, order, verdict_of(task.rule, match)) for match in matches]
             if failures and (said := self._note_failures(task.entry, failures, batch.base)):
                 index = failures[-1].index
                 found.append((index, order, coverage(LOST, task.rule.spec, task.rule.sha256, said, index)))
@@ -335,7 +334,3 @@ class Registry:
 
 def _run(task: _Task) -> tuple[list[Match], list[Failure]]:
     return task.rule.run(task.selection, task.patience) if task.selection else ([], [])
-
-
-def _verdict(rule: LoadedRule, match: Match) -> Verdict:
-    return Verdict(rule.spec, rule.sha256, match.index, match.score, tuple(map(lossless, match.logs)))

@@ -7,6 +7,8 @@ from typing import Final
 
 from sentinel_engine.rules.manifest import RuleSpec
 from sentinel_engine.snapshot import Severity
+from sentinel_engine.text import lossless
+from sentinel_engine.wasm.rule import LoadedRule, Match
 
 LOST: Final = "coverage lost"
 RECOVERED: Final = "coverage recovered"
@@ -23,6 +25,11 @@ class Verdict:
     index: int
     score: int
     logs: tuple[str, ...] = ()
+
+
+def verdict_of(rule: LoadedRule, match: Match) -> Verdict:
+    """The verdict of a rule's match."""
+    return Verdict(rule.spec, rule.sha256, match.index, match.score, tuple(map(lossless, match.logs)))
 
 
 def coverage(what: str, spec: RuleSpec, sha256: str, said: str, index: int) -> Verdict:

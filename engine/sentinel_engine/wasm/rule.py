@@ -82,9 +82,13 @@ class LoadedRule:
         self.keeps_state = False  # of the generation before
         self._instance: Instance | None = self._instantiate()
 
-    def again(self) -> LoadedRule:
-        """The same module in a new instance, with figures of its own. Raises RuleError."""
+    def again(self, sandbox: Sandbox | None = None) -> LoadedRule:
+        """The same module in a new instance, with figures of its own. Raises RuleError.
+
+        ``sandbox``: this one's, or that apart from it.
+        """
         twin = copy.copy(self)
+        twin._sandbox = sandbox or self._sandbox
         twin._begin()
         return twin
 

@@ -35,17 +35,21 @@ _SWITCH_SECONDS: Final = 0.0005
 
 
 class _Commands(click.Group):
-    """Imports the commands over rules only when one is named: they take longer than all the rest."""
+    """Imports the commands over rules and sessions only when one is named: they take longer than all the rest."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "rules"])
+        return sorted([*super().list_commands(ctx), "rules", "replay"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "rules":
-            return super().get_command(ctx, cmd_name)
-        from sentinel_tui.rules_cli import rules  # noqa: PLC0415 - see above
+        if cmd_name == "rules":
+            from sentinel_tui.rules_cli import rules  # noqa: PLC0415 - see above
 
-        return rules
+            return rules
+        if cmd_name == "replay":
+            from sentinel_tui.replay_cli import replay  # noqa: PLC0415 - see above
+
+            return replay
+        return super().get_command(ctx, cmd_name)
 
 
 @click.group(

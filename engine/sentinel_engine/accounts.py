@@ -55,6 +55,10 @@ class Accounts:
         """Add a batch that is handled now."""
         self._counts = [n + batch.counts[kind.number] for n, kind in zip(self._counts, KINDS, strict=True)]
 
+    def total(self) -> int:
+        """Events so far."""
+        return sum(self._counts)
+
     def events(self) -> dict[str, int]:
         """Kind -> events so far."""
         return {kind.name: n for kind, n in zip(KINDS, self._counts, strict=True) if n}

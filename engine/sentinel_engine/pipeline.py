@@ -37,7 +37,7 @@ from sentinel_engine.rules.registry import Change, Registry
 from sentinel_engine.rules.verdict import Verdict
 from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.segments import SegmentWriter
-from sentinel_engine.session import Session, export_session, now, operator
+from sentinel_engine.session import KeptRule, Session, export_session, now, operator
 from sentinel_engine.snapshot import Action, Alert, RuleView, Snapshot, SourceView, Summary
 
 _QUEUE_BATCHES: Final = 32
@@ -97,6 +97,7 @@ class Pipeline:
         self._accounts = Accounts(source, self._history, session, self._segments)
         self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
         self.hunter = Hunter(registry, self._past, self)
+        self._kept: dict[str, str] = {}
         self._problem = ""
         self._closed: Summary | None = None
         self._stopping = threading.Event()
@@ -202,6 +203,8 @@ class Pipeline:
 
     def _engine(self) -> None:
         publish_at = checkpoint_at = time.monotonic()
+        for rule_id in self._registry.ids():
+            self._keep_rule(rule_id)
         if batch := self._processes.snapshot():  # what was there before us may be what the rules are looking for
             self._judge(batch)
         while True:
@@ -333,9 +336,26 @@ class Pipeline:
         self._note(change.said)
         if self._session:
             who = by or operator()
+            seen = self._accounts.total()
             self._session.write(
-                Action(now(), change.action, change.target, change.said, who, change.before, change.after)
+                Action(now(), change.action, change.target, change.said, who, change.before, change.after, seen)
             )
+            if change.ok and change.action != "disable":
+                self._keep_rule(change.target)
+
+    def _keep_rule(self, rule_id: str) -> None:
+        """Have the module that runs now in the session, so that it can be verified."""
+        rule = self._registry.running(rule_id)
+        if rule is None or self._session is None or rule.sha256 == self._kept.get(rule_id):
+            return
+        self._kept[rule_id] = rule.sha256
+        spec, limits = rule.spec, rule.spec.limits
+        kept = KeptRule(
+            spec.id, rule.sha256, self._accounts.total(), spec.title, spec.version, spec.severity, spec.attack,
+            spec.kinds, tuple(sorted(spec.capabilities)), limits.memory_bytes, limits.deadline_ms, spec.message,
+            spec.config, spec.enabled,
+        )  # fmt: skip
+        self._session.keep_rule(kept, rule.code)
 
     def _note(self, notice: str) -> None:
         if not self._notices or self._notices[-1] != notice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from sentinel_engine.files import atomic_file, create_private, private_folder
 from sentinel_engine.journal import JournalReader, JournalWriter
 from sentinel_engine.records import Clock
 from sentinel_engine.segments import Keep
-from sentinel_engine.snapshot import Action, Alert, RuleView, Summary
+from sentinel_engine.snapshot import Action, Alert, RuleView, Severity, Summary
 
 SCHEMA_VERSION: Final = 1
 JOURNAL: Final = "journal.jsonl"
@@ -61,13 +62,35 @@ class ExportDocument(msgspec.Struct, frozen=True):
     complete: bool
 
 
+class KeptRule(msgspec.Struct, frozen=True, tag="rule", tag_field="type"):
+    """A rule as it was loaded; its module is in the session's folder by its SHA-256.
+
+    ``seq``: how many events had been seen by then. The rest is as in its rule.yaml.
+    """
+
+    id: str
+    sha256: str
+    seq: int
+    title: str
+    version: str
+    severity: Severity
+    attack: tuple[str, ...]
+    kinds: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    memory_bytes: int
+    deadline_ms: int
+    message: str
+    config: bytes
+    enabled: bool
+
+
 class Ended(msgspec.Struct, frozen=True, tag="end", tag_field="type"):
     """The journal's last line, when the session ended in order."""
 
     time: str
 
 
-JournalLine = SessionFacts | Alert | Action | Summary | Ended
+JournalLine = SessionFacts | Alert | Action | Summary | KeptRule | Ended
 _DECODER: Final[msgspec.json.Decoder[JournalLine]] = msgspec.json.Decoder(JournalLine)
 
 
@@ -140,6 +163,18 @@ class Session:
         """Have all of it on the disk itself, before it is on the screen."""
         self._journal.sync()
 
+    def keep_rule(self, kept: KeptRule, code: bytes) -> None:
+        """Keep a rule's module, once for each SHA-256, and note that it was loaded."""
+        path = module_path(self.path, kept.sha256)
+        try:
+            private_folder(path.parent)
+            if not path.exists():
+                with atomic_file(path) as file:
+                    file.write(code)
+        except OSError:
+            self._journal.lost += 1  # the note of it is written all the same
+        self.write(kept)
+
     def act(self, action: str, target: str = "", detail: str = "") -> None:
         """Append what the operator did."""
         self.write(Action(now(), action, target, detail, operator()))
@@ -148,6 +183,19 @@ class Session:
         """Mark the session as ended in order."""
         self.write(Ended(now()))
         self._journal.close()
+
+
+def module_path(session: Path, sha256: str) -> Path:
+    """Where a session keeps the module of this hash."""
+    return session / "rules" / f"{sha256}.wasm"
+
+
+def read_entries(path: Path) -> Iterator[JournalLine]:
+    """Every entry of a session's journal, in order. Raises SessionError."""
+    try:
+        yield from JournalReader(path / JOURNAL, _DECODER)
+    except OSError as error:
+        raise SessionError(f"cannot read the session {path}: {error.strerror}") from error
 
 
 def read_session(path: Path) -> ExportDocument:

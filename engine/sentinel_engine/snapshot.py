@@ -225,6 +225,7 @@ class Action(msgspec.Struct, frozen=True, tag="action", tag_field="type"):
     operator: str = ""
     before: str = ""  # a rule's SHA-256 before this, when it changed its module
     after: str = ""
+    seq: int = 0  # how many events had been seen by then
 
 
 class HuntView(msgspec.Struct, frozen=True):

@@ -30,11 +30,12 @@ class RecordedSource:
         self._reader = SegmentReader(paths)
         self._speed = speed
         self.name = name or paths[0].name
+        self.first = self._reader.header.first
         self.clock = Clock(self._reader.header.clock_offset_ns)
         self.processes: list[BootProcess] = self._reader.header.processes
         self.cgroups = Cgroups()
         self.problem = ""
-        self._framer = Framer(self._reader.header.first)
+        self._framer = Framer(self.first)
         self._batches = self._frames()
         self._next = next(self._batches, None)
         self._first_ns = _time_of(self._next) if self._next else 0

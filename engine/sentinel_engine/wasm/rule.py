@@ -70,6 +70,7 @@ class LoadedRule:
 
     def __init__(self, sandbox: Sandbox, spec: RuleSpec, code: bytes, clock: Clock) -> None:
         self.spec = spec
+        self.code = code
         self._sandbox = sandbox
         self._clock = clock
         began = time.perf_counter_ns()

@@ -38,7 +38,7 @@ class _Commands(click.Group):
     """Imports the commands over rules and sessions only when one is named: they take longer than all the rest."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "rules", "replay"])
+        return sorted([*super().list_commands(ctx), "replay", "rules", "sessions"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "rules":
@@ -49,6 +49,10 @@ class _Commands(click.Group):
             from sentinel_tui.replay_cli import replay  # noqa: PLC0415 - see above
 
             return replay
+        if cmd_name == "sessions":
+            from sentinel_tui.sessions_cli import sessions  # noqa: PLC0415 - see above
+
+            return sessions
         return super().get_command(ctx, cmd_name)
 
 
@@ -132,21 +136,6 @@ def export(outer: Options, /, session: str, *, output: Path | None, force: bool,
             return
         alerts = sessions.export_session(folder, output, force=force)
         click.echo(f"exported {alerts} alerts to {output}", err=True)
-
-
-@cli.command("sessions", epilog="Example:  sentinel-tui sessions")
-@common
-@click.pass_obj
-def list_sessions(outer: Options, /, **given: Any) -> None:
-    """List what was recorded here, oldest first."""
-    from sentinel_engine import session as sessions  # noqa: PLC0415 - as above
-
-    with failing_plainly():
-        root = merge(given, outer).session_root()
-        for folder in sessions.list_sessions(root):
-            document = sessions.read_session(folder)
-            state = "" if document.complete else "  (did not end in order)"
-            click.echo(f"{folder.name}  {document.session.started}  {len(document.alerts):>6} alerts{state}")
 
 
 @cli.command(epilog="Example:  sudo sentinel-tui doctor")

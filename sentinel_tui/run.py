@@ -62,7 +62,7 @@ def console(loading: Loading | Source, options: Options) -> None:
         summary = pipeline.close()
     with suppress(OSError):  # the terminal may be gone, or take nothing any more
         if select.select([], [sys.stdout], [], _PATIENCE)[1]:
-            click.echo(_farewell(summary, pipeline.snapshot().session))
+            click.echo(_farewell(summary, pipeline))
     if app.return_code:
         raise Failure("the console ended on an error; SENTINEL_DEBUG=1 shows where", BAD)
 
@@ -80,6 +80,7 @@ def headless(loading: Loading | Source, options: Options, printer: Watch, limits
             # Signals end this wait at once only on the main thread's next bytecode: keep it short.
             printer.broken.wait(0.05)
         printer.end(pipeline.close())
+        click.echo(_evidence(pipeline), err=True)
     if problem := pipeline.snapshot().source.problem:
         raise Failure(problem, HOST)
     if printer.error and not isinstance(printer.error, BrokenPipeError):
@@ -144,8 +145,13 @@ def _recorder(path: Path, source: Source) -> RecordingWriter:
         raise Failure(f"cannot write {path}: {error.strerror}", USAGE) from error
 
 
-def _farewell(summary: Summary, session: str) -> str:
+def _farewell(summary: Summary, pipeline: Pipeline) -> str:
     return (
         f"{sum(summary.events.values())} events, {figures.lost(summary.lost)}, {sum(summary.alerts.values())} alerts "
-        f"in {summary.duration:.0f} s; session: {session}"
+        f"in {summary.duration:.0f} s; session: {pipeline.snapshot().session}\n{_evidence(pipeline)}"
     )
+
+
+def _evidence(pipeline: Pipeline) -> str:
+    """What holds the session to what it says: who has written this down sees any later change."""
+    return f"evidence: sha256 {pipeline.evidence}"

@@ -150,6 +150,11 @@ class Pipeline:
         """Write the session so far as one JSON document; without a path into the session's folder."""
         return self.at_rest(lambda: self._export(path))
 
+    @property
+    def evidence(self) -> str:
+        """SHA-256 that the session's whole journal ends in; empty without a session."""
+        return self._session.head if self._session else ""
+
     def finished(self) -> bool:
         """Whether a source that ends has ended and everything from it was handled, or it broke."""
         return self._drained.is_set()

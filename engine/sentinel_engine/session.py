@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +19,7 @@ from sentinel_engine.describe import rfc3339
 from sentinel_engine.files import atomic_file, create_private, private_folder
 from sentinel_engine.journal import JournalReader, JournalWriter
 from sentinel_engine.records import Clock
-from sentinel_engine.segments import Keep
+from sentinel_engine.segments import Keep, segments_in
 from sentinel_engine.snapshot import Action, Alert, RuleView, Severity, Summary
 
 SCHEMA_VERSION: Final = 1
@@ -137,7 +140,9 @@ class Session:
         try:
             private_folder(root)
             private_folder(self.path)
-            self._journal = JournalWriter(create_private(self.path / JOURNAL))
+            file = create_private(self.path / JOURNAL)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it is ours while we run: see is_running
+            self._journal = JournalWriter(file)
         except OSError as error:
             raise SessionError(
                 f"cannot write the session folder {root}: {error.strerror}; name another with --session-dir"
@@ -239,6 +244,71 @@ def list_sessions(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     return sorted(folder for folder in root.iterdir() if (folder / JOURNAL).is_file())
+
+
+@dataclass(slots=True)
+class Digest:
+    """What a session holds, in short. Sizes in bytes; ``broken``: where the journal is not what was written."""
+
+    started: str = ""
+    host: str = ""
+    operator: str = ""
+    alerts: int = 0
+    actions: int = 0
+    entries: int = 0
+    torn: int = 0
+    segments: int = 0
+    raw_bytes: int = 0
+    size: int = 0
+    ended: bool = False
+    head: str = ""
+    broken: str = ""
+
+
+def digest(path: Path) -> Digest:
+    """Read a session through, in bounded memory but for the ids of its alerts. Raises SessionError."""
+    found, ids = Digest(), set()
+    try:
+        journal = JournalReader(path / JOURNAL, _DECODER)
+    except OSError as error:
+        raise SessionError(f"cannot read the session {path}: {error.strerror}") from error
+    for entry in journal:
+        match entry:
+            case SessionFacts():
+                found.started, found.host, found.operator = entry.started, entry.host.hostname, entry.operator
+            case Alert():
+                ids.add(entry.id)
+            case Action():
+                found.actions += 1
+            case Ended():
+                found.ended = True
+    segments = segments_in(path)
+    found.alerts, found.segments = len(ids), len(segments)
+    found.entries, found.torn = journal.seal.entries, journal.seal.torn
+    found.head, found.broken = journal.seal.head, journal.seal.broken
+    found.raw_bytes = sum(segment.stat().st_size for segment in segments)
+    found.size = journal.size + found.raw_bytes
+    return found
+
+
+def is_running(path: Path) -> bool:
+    """Whether a process writes to this session now."""
+    try:
+        with (path / JOURNAL).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def remove_session(path: Path) -> None:
+    """Delete a session's folder. Raises SessionError."""
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        raise SessionError(f"cannot delete {path}: {error.strerror}; do it as its owner") from error
 
 
 def find_session(name: str, root: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import click
 
 from sentinel_engine.collector import preflight
 from sentinel_engine.collector.loader import Loading, fields
-from sentinel_engine.files import create_private, write_all
+from sentinel_engine.files import create_private
 from sentinel_tui.command import (
     BAD,
     HOST,
@@ -34,26 +35,21 @@ from sentinel_tui.config import Options, merge
 _SWITCH_SECONDS: Final = 0.0005
 
 
+# Commands in modules of their own.
+_ELSEWHERE: Final = {name: f"{name}_cli" for name in ("export", "replay", "rules", "sessions")}
+
+
 class _Commands(click.Group):
     """Imports the commands over rules and sessions only when one is named: they take longer than all the rest."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "replay", "rules", "sessions"])
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name == "rules":
-            from sentinel_tui.rules_cli import rules  # noqa: PLC0415 - see above
-
-            return rules
-        if cmd_name == "replay":
-            from sentinel_tui.replay_cli import replay  # noqa: PLC0415 - see above
-
-            return replay
-        if cmd_name == "sessions":
-            from sentinel_tui.sessions_cli import sessions  # noqa: PLC0415 - see above
-
-            return sessions
-        return super().get_command(ctx, cmd_name)
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = getattr(importlib.import_module(f"sentinel_tui.{_ELSEWHERE[cmd_name]}"), cmd_name)
+        return found
 
 
 @click.group(
@@ -117,25 +113,6 @@ def watch(
         from sentinel_tui.watch import Watch  # noqa: PLC0415
 
         headless(loading, options, Watch(stream, events), Limits(duration, record))
-
-
-@cli.command(epilog="Example:  sentinel-tui export 20261123T043148Z-812 -o case.json")
-@click.argument("session")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
-@click.option("--force", is_flag=True, help="Replace the file when it exists.")
-@common
-@click.pass_obj
-def export(outer: Options, /, session: str, *, output: Path | None, force: bool, **given: Any) -> None:
-    """Write a session as one JSON document. SESSION is a folder or an id from `sentinel-tui sessions`."""
-    from sentinel_engine import session as sessions  # noqa: PLC0415 - as above
-
-    with failing_plainly():
-        folder = sessions.find_session(session, merge(given, outer).session_root())
-        if output is None:
-            write_all(sys.stdout.buffer, sessions.encode_document(sessions.read_session(folder)))
-            return
-        alerts = sessions.export_session(folder, output, force=force)
-        click.echo(f"exported {alerts} alerts to {output}", err=True)
 
 
 @cli.command(epilog="Example:  sudo sentinel-tui doctor")

@@ -7,6 +7,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sentinel_engine import constants
@@ -25,6 +26,13 @@ def rfc3339(epoch_ns: int) -> str:
     """UTC time with nanoseconds, ``2026-11-23T04:31:48.123456789Z``."""
     seconds, nanoseconds = divmod(epoch_ns, 1_000_000_000)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09d}Z"
+
+
+def epoch_ns(text: str) -> int:
+    """What :func:`rfc3339` was given. Raises ValueError for text in any other form."""
+    if len(text) != 30 or text[19] != "." or text[29] != "Z":
+        raise ValueError(f"{text!r} is no time in UTC with nanoseconds")
+    return int(datetime.fromisoformat(f"{text[:19]}+00:00").timestamp()) * 1_000_000_000 + int(text[20:29])
 
 
 class TextFields:

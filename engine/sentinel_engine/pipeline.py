@@ -25,6 +25,7 @@ from sentinel_engine.collector.scope import Scope
 from sentinel_engine.collector.source import Source
 from sentinel_engine.demand import Demand
 from sentinel_engine.describe import detail
+from sentinel_engine.export.write import export_session
 from sentinel_engine.history import DEFAULT_BYTES, History
 from sentinel_engine.hunt import Hunter, Past
 from sentinel_engine.match.plain import Filter
@@ -37,7 +38,7 @@ from sentinel_engine.rules.registry import Change, Registry
 from sentinel_engine.rules.verdict import Verdict
 from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.segments import SegmentWriter
-from sentinel_engine.session import KeptRule, Session, export_session, now, operator
+from sentinel_engine.session import KeptRule, Session, now, operator
 from sentinel_engine.snapshot import Action, Alert, RuleView, Snapshot, SourceView, Summary
 
 _QUEUE_BATCHES: Final = 32

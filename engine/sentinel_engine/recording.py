@@ -112,6 +112,10 @@ class RecordingReader:
                 return
             yield self._json(raw, Names) if raw[:1] == _JSON else raw
 
+    def position(self) -> int:
+        """Bytes of the file that were read so far."""
+        return self._file.tell()
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

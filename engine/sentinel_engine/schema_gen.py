@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sentinel_engine import schema
 from sentinel_engine.collector.syscalls import CALLS, SOCKETCALL_BASE, TABLE_SIZE
+from sentinel_engine.export.document import json_schema
 from sentinel_engine.resources import data_dir
 from sentinel_engine.schema_sdk import record_h, record_rs
-from sentinel_engine.session import json_schema
 
 
 def events_h() -> str:

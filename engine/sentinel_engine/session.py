@@ -1,4 +1,4 @@
-"""The session on disk: a journal of alerts and actions, and the export document made from it."""
+"""The session on disk: a journal of alerts and actions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from sentinel_engine.records import Clock
 from sentinel_engine.segments import Keep, segments_in
 from sentinel_engine.snapshot import Action, Alert, RuleView, Severity, Summary
 
-SCHEMA_VERSION: Final = 1
 JOURNAL: Final = "journal.jsonl"
 
 
@@ -52,11 +51,9 @@ class SessionFacts(msgspec.Struct, frozen=True, tag="session", tag_field="type")
     operator: str
 
 
-class ExportDocument(msgspec.Struct, frozen=True):
-    """One session as one JSON document. ``complete`` is false for a session that did not end in order."""
+class SessionContents(msgspec.Struct, frozen=True):
+    """One session, whole. ``complete`` is false for a session that did not end in order."""
 
-    schema: int
-    host: Host
     session: SessionFacts
     rules: tuple[RuleView, ...]
     alerts: tuple[Alert, ...]
@@ -203,11 +200,11 @@ def read_entries(path: Path) -> Iterator[JournalLine]:
         raise SessionError(f"cannot read the session {path}: {error.strerror}") from error
 
 
-def read_session(path: Path) -> ExportDocument:
-    """The export document of a session folder.
+def read_session(path: Path) -> SessionContents:
+    """What a session folder's journal holds, all in memory; :mod:`sentinel_engine.export` streams it.
 
     Raises SessionError when it is no session; a line that was cut short, at the end or by a full disk, is left
-    out and the document says that it is not complete.
+    out and the contents say that they are not complete.
     """
     try:
         journal = JournalReader(path / JOURNAL, _DECODER)
@@ -233,10 +230,14 @@ def read_session(path: Path) -> ExportDocument:
     if facts is None:
         raise SessionError(f"{path} holds no session")
     rules = summary.rules if summary else ()
-    return ExportDocument(
-        SCHEMA_VERSION, facts.host, facts, rules, tuple(alerts.values()), tuple(actions), summary,
+    return SessionContents(
+        facts,
+        rules,
+        tuple(alerts.values()),
+        tuple(actions),
+        summary,
         ended and not journal.seal.torn and not journal.seal.broken,
-    )  # fmt: skip
+    )
 
 
 def list_sessions(root: Path) -> list[Path]:
@@ -318,34 +319,3 @@ def find_session(name: str, root: Path) -> Path:
             return candidate
     known = ", ".join(one.name for one in list_sessions(root)[-3:]) or "none"
     raise SessionError(f"there is no session {name} here; the newest in {root}: {known}")
-
-
-def encode_document(document: ExportDocument) -> bytes:
-    """The document as indented JSON, checked once more against its own shape."""
-    encoded = msgspec.json.encode(document)
-    msgspec.json.decode(encoded, type=ExportDocument)
-    return msgspec.json.format(encoded, indent=2) + b"\n"
-
-
-def export_session(session: Path, output: Path, *, force: bool = False) -> int:
-    """Write the export document, whole or not at all; returns the number of alerts.
-
-    Raises SessionError: not readable, not writable, or the name is taken and ``force`` is not given.
-    """
-    document = read_session(session)
-    try:
-        with atomic_file(output, force=force) as file:
-            file.write(encode_document(document))
-    except FileExistsError as error:
-        raise SessionError(f"{output} exists; choose another name, or --force to replace it") from error
-    except OSError as error:
-        raise SessionError(f"cannot write {output}: {error.strerror}") from error
-    return len(document.alerts)
-
-
-def json_schema() -> str:
-    """The JSON Schema of the export document, as shipped in ``export.schema.json``."""
-    schema = msgspec.json.schema(ExportDocument)
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "sentinel-tui export document"
-    return msgspec.json.format(msgspec.json.encode(schema).decode(), indent=2) + "\n"

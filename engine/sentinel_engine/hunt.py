@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from sentinel_engine.collector.framer import Framer
 from sentinel_engine.history import History
 from sentinel_engine.processes import ProcessTable
-from sentinel_engine.recording import RecordingError, RecordingReader
+from sentinel_engine.recording import RecordingError, RecordingReader, Resume
 from sentinel_engine.records import Batch, Clock
 from sentinel_engine.rules.manifest import RuleError
 from sentinel_engine.rules.registry import Registry
@@ -64,6 +64,8 @@ class Past:
             if isinstance(block, bytes):
                 self._read = before + reader.read_bytes
                 yield framer.split(block)
+            elif isinstance(block, Resume):
+                framer.resume(block.resume)
         reader.close()
 
 

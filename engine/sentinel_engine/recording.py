@@ -26,6 +26,7 @@ MAX_BLOCK: Final = 16 << 20
 _BLOCK: Final = struct.Struct("<II")
 _LEVEL: Final = 3
 _JSON: Final = b"{"  # no batch begins so: its first byte is that of a length, a multiple of 8
+_RESUME: Final = b'{"resume"'
 T = TypeVar("T")
 
 
@@ -41,6 +42,12 @@ class Header(msgspec.Struct, frozen=True):
     hostname: str
     processes: list[BootProcess]
     first: int = 0  # the ordinal (an event's seq) of the first record: more than 0 in a later segment of a session
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Records are missing here, since nobody had the time to write them: the next one is of this ordinal."""
+
+    resume: int
 
 
 class Trailer(msgspec.Struct, frozen=True):
@@ -66,6 +73,10 @@ class RecordingWriter:
     def name(self, names: Names) -> None:
         """Add what was found out about cgroups, before the batch that needs it."""
         self._block(msgspec.json.encode(names))
+
+    def skip(self, first: int) -> None:
+        """Say that the next batch begins with a record of this ordinal: those before it could not be written."""
+        self._block(msgspec.json.encode(Resume(first)))
 
     def close(self, trailer: Trailer) -> None:
         """Write the end mark and the trailer."""
@@ -104,13 +115,18 @@ class RecordingReader:
         block = self._read()
         self.header = self._json(block or b"", Header)
 
-    def batches(self) -> Iterator[bytes | Names]:
-        """The records of each batch, back to back, in the order in which they were taken, and names between them."""
+    def batches(self) -> Iterator[bytes | Names | Resume]:
+        """The records of each batch, back to back, in the order in which they were taken, and what is between them."""
         while (raw := self._read()) is not None:
             if not raw:
                 self.trailer = self._json(self._read() or b"", Trailer)
                 return
-            yield self._json(raw, Names) if raw[:1] == _JSON else raw
+            if raw[:1] != _JSON:
+                yield raw
+            elif raw.startswith(_RESUME):
+                yield self._json(raw, Resume)
+            else:
+                yield self._json(raw, Names)
 
     def position(self) -> int:
         """Bytes of the file that were read so far."""

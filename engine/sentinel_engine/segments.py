@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sentinel_engine.cgroups import Names
-from sentinel_engine.recording import Header, RecordingReader, RecordingWriter, Trailer
+from sentinel_engine.recording import Header, RecordingReader, RecordingWriter, Resume, Trailer
 from sentinel_engine.records import Batch
 from sentinel_engine.schema import KINDS
 
@@ -58,12 +58,13 @@ class SegmentWriter:
         self._names: dict[int, bytes] = {}
         self._number = 0
         self._waiting = 0
+        self._skipped = False
         self._full = False  # the current segment is, and the next batch begins another one
         self._lock = threading.Lock()
         self._lost: Counter[str] = Counter()
         self._evicted: Counter[str] = Counter()
         self.problem = ""
-        self._queue: queue.SimpleQueue[Header | Names | Batch | Trailer] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Header | Names | Resume | Batch | Trailer] = queue.SimpleQueue()
         self._writer = self._begin(header(0))
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -81,8 +82,12 @@ class SegmentWriter:
         if names:
             self._queue.put(names)
         if self._waiting > _WAITING_BYTES:
+            self._skipped = True
             self._count(self._lost, batch)
             return
+        if self._skipped:
+            self._skipped = False
+            self._queue.put(Resume(batch.base))
         with self._lock:
             self._waiting += len(batch.data)
         self._queue.put(batch)
@@ -123,11 +128,13 @@ class SegmentWriter:
                 self._refuse_all(item)
                 return
 
-    def _write(self, item: Header | Names | Batch) -> None:
+    def _write(self, item: Header | Names | Resume | Batch) -> None:
         current = self._segments[-1]
         if isinstance(item, Header):
             self._writer.close(Trailer({}))
             self._writer = self._begin(item)
+        elif isinstance(item, Resume):
+            self._writer.skip(item.resume)
         elif isinstance(item, Names):
             self._names |= item.paths
             self._writer.name(item)
@@ -163,7 +170,7 @@ class SegmentWriter:
             with self._lock:
                 self._evicted.update(oldest.counts)
 
-    def _refuse_all(self, item: Header | Names | Batch | Trailer) -> None:
+    def _refuse_all(self, item: Header | Names | Resume | Batch | Trailer) -> None:
         """The disk takes no more: count what comes, until the end."""
         while not isinstance(item, Trailer):
             if isinstance(item, Batch):
@@ -185,7 +192,7 @@ class SegmentReader:
         self.header = self._reader.header
         self.trailer: Trailer | None = None
 
-    def batches(self) -> Iterator[bytes | Names]:
+    def batches(self) -> Iterator[bytes | Names | Resume]:
         """See RecordingReader."""
         for number, path in enumerate(self._paths):
             if number:

@@ -116,3 +116,26 @@ def test_a_full_disk_is_said_counted_and_stalls_nobody(tmp_path: Path) -> None:
         assert "cut short" in source.problem
     finally:
         subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_what_there_was_no_time_to_write_is_counted_and_moves_no_number(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path, Keep(), _header)
+    batches = [_batch(200 * n) for n in range(120)]
+    for batch in batches[:-20]:
+        writer.append(batch, None)  # nobody writes yet, and there is room for some of them only
+    lost = writer.lost()["open"]
+    writer.start()
+    _until(lambda: writer._waiting == 0)
+    for batch in batches[-20:]:
+        writer.append(batch, None)
+    writer.close(Trailer({}))
+    assert writer.lost() == {"open": lost}
+    source, seqs, times = RecordedSource(segments_in(tmp_path), None), [], []
+    while not source.ended():
+        for batch in source.read(0.1):
+            seqs += [record.seq for record in batch]
+            times += [record.boot_ns for record in batch]
+    assert 0 < lost < 100 * 200
+    assert seqs == times  # the test's events are numbered by their times
+    assert len(seqs) == 120 * 200 - lost
+    assert seqs[-1] == 120 * 200 - 1

@@ -65,6 +65,10 @@ class Framer:
         done = self._call("frames", length, 1)
         return done, self._batch()
 
+    def resume(self, first: int) -> None:
+        """Give the next record this ordinal: those before it are missing."""
+        self._next = first
+
     def split(self, data: bytes) -> Batch:
         """The batch of these records back to back. Raises ValueError when one is malformed or there is none."""
         if not 0 < len(data) <= SPAN_BYTES:

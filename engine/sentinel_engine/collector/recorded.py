@@ -11,7 +11,7 @@ from sentinel_engine.cgroups import Cgroups, Names
 from sentinel_engine.collector.framer import Framer
 from sentinel_engine.collector.scope import EVERYBODY, Scope, ScopeError
 from sentinel_engine.collector.source import BootProcess
-from sentinel_engine.recording import RecordingError
+from sentinel_engine.recording import RecordingError, Resume
 from sentinel_engine.records import Batch, Clock
 from sentinel_engine.segments import SegmentReader
 
@@ -48,6 +48,8 @@ class RecordedSource:
             for found in self._reader.batches():
                 if isinstance(found, Names):
                     self.cgroups.learn(found)
+                elif isinstance(found, Resume):
+                    self._framer.resume(found.resume)
                 else:
                     yield self._framer.split(found)
         except (RecordingError, ValueError) as error:

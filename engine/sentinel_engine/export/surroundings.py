@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import msgspec
 
-from sentinel_engine.cgroups import Names
 from sentinel_engine.describe import epoch_ns, event_dict
 from sentinel_engine.export.document import Surroundings
 from sentinel_engine.export.reading import Progress, silent
@@ -123,7 +122,7 @@ class Window:
                 continue
             try:
                 for block in reader.batches():
-                    if not isinstance(block, Names):
+                    if isinstance(block, bytes):
                         yield from _records_of(block)
                     self._progress(what, done + reader.position(), self._bytes)
                 if reader.trailer is None:

@@ -119,9 +119,9 @@ class _Run:
                 (self._registry.enable if _SWITCHES[change.action] else self._registry.disable)(change.target)
 
     def _finding(self, kept: KeptRule) -> Finding:
-        path = module_path(self._session, kept.sha256)
+        path = self._session / "rules" / kept.id  # one place for all of its generations: it is one rule
         try:
-            code = path.read_bytes()[:MAX_MODULE]
+            code = module_path(self._session, kept.sha256).read_bytes()[:MAX_MODULE]
         except OSError as error:
             raise SessionError(f"the module of {kept.id} is missing from the session: {error.strerror}") from error
         spec = RuleSpec(

@@ -13,7 +13,7 @@ from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.segments import Keep
-from sentinel_engine.session import Session, SessionError, host_facts, module_path
+from sentinel_engine.session import Session, SessionError, host_facts, module_path, read_session
 from sentinel_engine.snapshot import Snapshot
 from sentinel_engine.verify import verify
 from tests.engine.wasm_kit import abi0
@@ -66,14 +66,15 @@ def test_what_was_done_to_rules_is_done_again_at_the_same_event(run: Run) -> Non
     run.until(lambda s: s.total_events > 150)
     run.write("(i32.eq (i32.rem_u (local.get 1) (i32.const 3)) (i32.const 0))")
     run.pipeline.rules.reload("mine").result(5)
-    run.until(lambda s: s.total_events > 250)
+    run.until(lambda s: s.rules[-1].matches > 0)
     run.pipeline.rules.roll_back("mine").result(5)
     run.pipeline.rules.set_enabled("sensitive-file-read", True).result(5)
     run.until(lambda _: run.pipeline.finished())
     run.pipeline.close()
     found = verify(run.path)
     assert found.reproduced, found.differences
-    assert found.alerts > 3
+    # The second generation has given some of them.
+    assert {len(alert.event["path"]) % 3 for alert in read_session(run.path).alerts if alert.rule.id == "mine"} >= {0}
 
 
 def test_a_changed_module_shows_as_a_difference_and_a_missing_one_is_said(run: Run) -> None:

@@ -53,11 +53,10 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 def test_a_session_is_reproduced_ten_times(run: Run) -> None:
     run.until(lambda _: run.pipeline.finished())
-    alerts = run.pipeline.snapshot().total_alerts
     run.pipeline.close()
     found = [verify(run.path) for _ in range(10)]
     assert all(one.reproduced for one in found), found[0].differences
-    assert 0 < found[0].alerts <= alerts
+    assert found[0].alerts > 0
 
 
 def test_what_was_done_to_rules_is_done_again_at_the_same_event(run: Run) -> None:

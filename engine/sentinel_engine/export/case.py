@@ -12,7 +12,7 @@ from sentinel_engine.export.redact import redact
 from sentinel_engine.export.surroundings import Window
 from sentinel_engine.records import Clock
 from sentinel_engine.session import SessionFacts
-from sentinel_engine.snapshot import Action, RuleView, Summary
+from sentinel_engine.snapshot import Action, RuleView, Severity, Summary
 
 T = TypeVar("T")
 
@@ -53,6 +53,10 @@ class Case:
             self._progress("writing the alerts", done, len(self))
             fields = {name: getattr(alert, name) for name in alert.__struct_fields__}
             yield self._shown(ExportedAlert(**fields, surroundings=self._window.of(alert)))
+
+    def moments(self) -> Iterator[tuple[str, Severity]]:
+        """Time and severity of each selected alert, for an overview before the alerts themselves."""
+        return ((alert.time, alert.rule.severity) for alert in self._journal.alerts())
 
     def actions(self) -> Iterator[Action]:
         """The selected actions, in order; may be asked for again."""

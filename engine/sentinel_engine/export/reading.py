@@ -91,6 +91,7 @@ class Journal:
                 if selection.takes(entry):
                     newest[entry.id] = at
             case Action():
+                epoch_ns(entry.time)
                 if selection.takes_action(entry):
                     self._actions.append(at)
             case Summary():

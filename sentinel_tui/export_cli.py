@@ -13,11 +13,13 @@ import click
 
 from sentinel_engine.describe import rfc3339
 from sentinel_engine.export.document import Selection
+from sentinel_engine.export.evidence import check
 from sentinel_engine.export.reading import silent
 from sentinel_engine.export.write import Format, Request, export_session
 from sentinel_engine.session import find_session
 from sentinel_engine.snapshot import Severity
-from sentinel_tui.command import common, failing_plainly
+from sentinel_engine.text import inert
+from sentinel_tui.command import BAD, common, failing_plainly
 from sentinel_tui.config import Options, merge
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -29,6 +31,7 @@ Examples:
   sentinel-tui export 20261123T043148Z-812 --format html --redact -o report.html
   sentinel-tui export 20261123T043148Z-812 --since 2h --severity high --format csv
   sentinel-tui export 20261123T043148Z-812 --format ecs | gzip >alerts.ndjson.gz
+  sentinel-tui export --check case.json
 """
 
 
@@ -74,7 +77,13 @@ class _Bar:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("session")
+@click.argument("session", required=False)
+@click.option(
+    "--check",
+    "document",
+    type=click.Path(path_type=Path),
+    help="Say whether this exported JSON document is whole and unaltered.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
 @click.option("--force", is_flag=True, help="Replace the file when it exists; a link is replaced, never followed.")
 @click.option(
@@ -97,14 +106,19 @@ class _Bar:
 @common
 @click.pass_obj
 def export(  # noqa: PLR0913 - one parameter for each option
-    outer: Options, /, session: str, *, output: Path | None, force: bool, form: str, since: str,
-    until: str, alerts: tuple[str, ...], only_rules: tuple[str, ...], severity: str | None, redact: bool,
+    outer: Options, /, session: str | None, *, document: Path | None, output: Path | None, force: bool, form: str,
+    since: str, until: str, alerts: tuple[str, ...], only_rules: tuple[str, ...], severity: str | None, redact: bool,
     **given: Any,
 ) -> None:  # fmt: skip
     """Write a session as one file. SESSION is a folder or an id from `sentinel-tui sessions`.
 
     The file appears when it is whole, or not at all, and replaces none without --force.
     """
+    if document:
+        _check(document)
+        return
+    if session is None:
+        raise click.UsageError("name a session, or a document with --check")
     selection = Selection(
         since, until, alerts, only_rules, Severity(severity) if severity else None
     )  # fmt: skip
@@ -121,3 +135,13 @@ def export(  # noqa: PLR0913 - one parameter for each option
                 bar.clear()
     if output:
         click.echo(f"exported {count} alert{'' if count == 1 else 's'} to {output}", err=True)
+
+
+def _check(document: Path) -> None:
+    with failing_plainly():
+        found = check(document)
+    if found.broken:
+        click.echo(f"{document} is NOT what was written: {inert(found.broken, 500)}")
+        sys.exit(BAD)
+    click.echo(f"{document} is whole and unaltered: {found.entries:,} alerts and actions")
+    click.echo(f"the session's evidence when it was exported: sha256 {found.journal}")

@@ -27,6 +27,12 @@ def _next(head: str, entry: bytes) -> str:
     return hashlib.sha256(head.encode() + entry).hexdigest()
 
 
+def chain_of(line: bytes) -> str:
+    """The chain that this line says it ends in; empty when it says none."""
+    tail = line.removesuffix(b"\n")[-_SUFFIX:]
+    return tail[len(_BEFORE) : -len(_AFTER)].decode("ascii", "replace") if tail.startswith(_BEFORE) else ""
+
+
 class JournalWriter:
     """Appends entries to a file. One that the disk does not take is counted in ``lost``; the journal goes on."""
 

@@ -31,6 +31,7 @@ class Case:
         self._journal = Journal(folder, selection, progress)
         self._progress = progress
         self.redacted = redacted
+        self.journal_head = self._journal.head
         clock = Clock(self._journal.facts.host.clock_offset_ns)
         self._window = Window(folder, clock, self._journal.alerts(), progress)
         self.selection = self._shown(selection)

@@ -53,6 +53,22 @@ class ExportedAlert(Alert, frozen=True, tag="alert", tag_field="type"):
     """An alert; ``surroundings`` is None when the session kept no raw events of its process."""
 
     surroundings: Surroundings | None = None
+    chain: str = ""
+
+
+class ExportedAction(Action, frozen=True, tag="action", tag_field="type"):
+    """An action; ``chain`` as with alerts."""
+
+    chain: str = ""
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What holds the document to what was written: see sentinel_engine.export.evidence. SHA-256 in hex."""
+
+    journal: str = ""  # what the session's journal ended in when this was exported
+    entries: int = 0
+    head: str = ""
+    sha256: str = ""  # of every byte before this, and of the journal's
 
 
 class ExportDocument(msgspec.Struct, frozen=True):
@@ -67,12 +83,13 @@ class ExportDocument(msgspec.Struct, frozen=True):
     session: SessionFacts
     rules: tuple[RuleView, ...]
     alerts: tuple[ExportedAlert, ...]
-    actions: tuple[Action, ...]
+    actions: tuple[ExportedAction, ...]
     summary: Summary | None
     complete: bool
     problems: tuple[str, ...] = ()
     selection: Selection = Selection()
     redacted: bool = False
+    evidence: Evidence = Evidence()
 
 
 def json_schema() -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from sentinel_engine.export.case import Case
-from sentinel_engine.export.document import SCHEMA_VERSION, ExportDocument, ExportedAlert
+from sentinel_engine.export.document import SCHEMA_VERSION, Evidence, ExportDocument, ExportedAlert
+from sentinel_engine.export.evidence import Chain, ending
 from sentinel_engine.snapshot import Action
 
 
@@ -18,18 +20,29 @@ def document(case: Case) -> Iterator[bytes]:
     frame = msgspec.json.encode(_frame(case))
     msgspec.json.decode(frame, type=ExportDocument)
     parts: dict[str, msgspec.Raw] = msgspec.json.decode(frame, type=dict[str, msgspec.Raw])
+    chain, digest = Chain(parts), hashlib.sha256()
+    for piece in _pieces(case, parts, chain):
+        digest.update(piece)
+        yield piece
+    digest.update(case.journal_head.encode())
+    yield ending(Evidence(case.journal_head, chain.entries, chain.head, digest.hexdigest()))
+
+
+def _pieces(case: Case, parts: dict[str, msgspec.Raw], chain: Chain) -> Iterator[bytes]:
     streams: dict[str, Iterable[bytes]] = {
         "alerts": _checked(case.alerts(), ExportedAlert),
         "actions": _checked(case.actions(), Action),
     }
-    yield b"{"
-    for number, (name, raw) in enumerate(parts.items()):
-        yield b'%s\n  "%s": ' % (b"," * (number > 0), name.encode())
+    before = b"{"
+    for name, raw in parts.items():
+        if name == "evidence":
+            continue
+        yield b'%s\n  "%s": ' % (before, name.encode())
+        before = b","
         if name in streams:
-            yield from _array(streams[name])
+            yield from _array(map(chain.sealed, streams[name]))
         else:
             yield msgspec.json.format(bytes(raw), indent=2).replace(b"\n", b"\n  ")
-    yield b"\n}\n"
 
 
 def lines(case: Case) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ import msgspec
 
 from sentinel_engine.describe import epoch_ns
 from sentinel_engine.export.document import Selection
+from sentinel_engine.journal import chain_of
 from sentinel_engine.session import JOURNAL, Ended, JournalLine, SessionError, SessionFacts
 from sentinel_engine.snapshot import Action, Alert, Summary
 
@@ -41,6 +42,7 @@ class Journal:
         self._path = folder / JOURNAL
         self.problems: list[str] = []
         self._actions = array("Q")
+        self._head = ""
         try:
             self._file: BinaryIO = self._path.open("rb")
         except OSError as error:
@@ -74,6 +76,7 @@ class Journal:
                 told = at + _TOLD_BYTES
             try:
                 entry = decoder.decode(line)
+                self._head = chain_of(line)
                 self._take(entry, at, selection, newest)
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 damaged += 1
@@ -108,6 +111,11 @@ class Journal:
             # A line without its end is one that was not whole when it was read; what is left of it fails to decode.
             yield at, line if line.endswith(b"\n") else b""
             at += len(line)
+
+    @property
+    def head(self) -> str:
+        """The chain of its last whole line; empty for a journal without: see sentinel_engine.journal."""
+        return self._head
 
     def alerts(self) -> Iterator[Alert]:
         """The selected alerts, each in its last state, in the order of their first."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sentinel_engine.export.document import ExportedAlert, Selection
 from sentinel_engine.export.reading import Journal, Progress, silent
-from sentinel_engine.export.redact import redact
+from sentinel_engine.export.redact import Redactor
 from sentinel_engine.export.surroundings import Window
 from sentinel_engine.records import Clock
 from sentinel_engine.session import SessionFacts
@@ -34,6 +34,7 @@ class Case:
         self.journal_head = self._journal.head
         clock = Clock(self._journal.facts.host.clock_offset_ns)
         self._window = Window(folder, clock, self._journal.alerts(), progress)
+        self._redactor = self._learned() if redacted else None
         self.selection = self._shown(selection)
         self.facts: SessionFacts = self._shown(self._journal.facts)
         self.summary: Summary | None = self._shown(self._journal.summary)
@@ -50,10 +51,24 @@ class Case:
 
     def alerts(self) -> Iterator[ExportedAlert]:
         """The selected alerts in the order of their first event; may be asked for again."""
-        for done, alert in enumerate(self._journal.alerts()):
+        for done, alert in enumerate(self._surrounded()):
             self._progress("writing the alerts", done, len(self))
+            yield self._shown(alert)
+
+    def _surrounded(self) -> Iterator[ExportedAlert]:
+        for alert in self._journal.alerts():
             fields = {name: getattr(alert, name) for name in alert.__struct_fields__}
-            yield self._shown(ExportedAlert(**fields, surroundings=self._window.of(alert)))
+            yield ExportedAlert(**fields, surroundings=self._window.of(alert))
+
+    def _learned(self) -> Redactor:
+        """A redactor that has seen all: what is a secret in the last alert is not in the first one, either."""
+        redactor = Redactor()
+        for done, alert in enumerate(self._surrounded()):
+            self._progress("looking for secrets", done, len(self))
+            redactor.learn(alert)
+        for action in self._journal.actions():
+            redactor.learn(action)
+        return redactor
 
     def moments(self) -> Iterator[tuple[str, Severity]]:
         """Time and severity of each selected alert, for an overview before the alerts themselves."""
@@ -64,7 +79,7 @@ class Case:
         return map(self._shown, self._journal.actions())
 
     def _shown(self, value: T) -> T:
-        return redact(value) if self.redacted else value
+        return self._redactor.redact(value) if self._redactor else value
 
     def close(self) -> None:
         """Close the files."""

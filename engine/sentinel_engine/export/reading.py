@@ -81,7 +81,7 @@ class Journal:
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 damaged += 1
         if damaged:
-            self.problems.append(f"{damaged:,} lines of the journal are cut short or damaged, and left out")
+            self.problems.append(f"lines of the journal that are cut short or damaged, and left out: {damaged:,}")
         return newest
 
     def _take(self, entry: JournalLine, at: int, selection: Selection, newest: dict[str, int]) -> None:

@@ -1,7 +1,7 @@
 """Blots out whose folder it was and what looks like a secret, for a case that leaves the house.
 
 It errs on the side of blotting out too much: a redacted export is a copy, the session keeps everything. What was a
-secret in one text is blotted out wherever the same alert repeats it. The exact bytes beside a text are dropped.
+secret in one text is blotted out wherever the case repeats it. The exact bytes beside a text are dropped.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _OURS: Final = frozenset({
 _DIGESTS: Final = frozenset({"sha256", "previous_sha256", "before", "after"})
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _SHORTEST_REPEATED: Final = 4  # a shorter secret is blotted out where it stands; elsewhere it is just a syllable
+_MOST_REPEATED: Final = 65_536
+_WORDS: Final = re.compile(r"\w+")
 
 # What the name of an option, a variable or a key has in it when its value is a secret; not where it says in which
 # file the secret is. The repeats in all patterns are bounded: the text is an attacker's.
@@ -66,10 +68,10 @@ _ARGUMENTS: Final = [
     *_options(r"\0", r"[^\0]+", r"(?:\0[^\0]{0,256}){0,16}?"),
 ]
 _TEXT: Final = [
+    re.compile(r"(?i)(?P<keep>\b(?:bearer|basic|negotiate)\s)(?P<secret>[\w.~+/=-]{6,})"),
     re.compile(r"(?P<keep>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)(?P<secret>.+?)(?=-----END|\Z)", re.DOTALL),
     re.compile(r"(?i)(?P<keep>\b(?:proxy-)?authorization\s?[:=]\s{0,2})(?P<secret>[^\"'\n]+)"),
     re.compile(r"(?i)(?P<keep>\b(?:set-)?cookie:\s{0,2})(?P<secret>[^\"'\n]+)"),
-    re.compile(r"(?i)(?P<keep>\b(?:bearer|basic|negotiate)\s)(?P<secret>[\w.~+/=-]{6,})"),
     re.compile(rf"(?i)(?P<keep>{_NAME}[\"']?\s?[=:]\s{{0,2}})(?P<secret>{_WORD})"),
     re.compile(r"(?i)(?P<keep>[?&](?:key|sig|signature|code)=)(?P<secret>[^\s&\"']+)"),
     *_options(r"[ \t]{1,4}", _WORD, r"[^;|&\n]{0,256}?"),
@@ -87,13 +89,44 @@ _HEX: Final = re.compile(r"(?i)[0-9a-f]{32,}")
 _HOME: Final = re.compile(r"""/home/[^/\s"':;,|&<>()\[\]]+|(?<![\w./-])/root(?![\w.-])""")
 
 
-def redact(value: T) -> T:
-    """The same value, of the same type, with homes and secrets blotted out in every text of it."""
-    found: set[str] = set()
-    plain = _walk(msgspec.to_builtins(value), "", found)
-    if found:
-        plain = _forget(plain, _repeats(found))
-    return msgspec.convert(plain, type(value))
+class Redactor:
+    """Redacts the parts of one case: a secret that one part gives away is blotted out in all that come after."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, set[str]] = {}  # by a word of each
+        self._count = 0
+
+    def learn(self, value: Any) -> None:
+        """Find the secrets in every text of this value."""
+        found: set[str] = set()
+        _walk(msgspec.to_builtins(value), "", found)
+        # What is a path may also be evidence: it is blotted out where it is a secret, and only there.
+        for secret in (form for one in found for form in {one, inert(one)} if SECRET not in one and one[:1] != "/"):
+            words = _WORDS.findall(secret)
+            if words and len(secret) >= _SHORTEST_REPEATED and self._count < _MOST_REPEATED:
+                self._known.setdefault(max(words, key=len), set()).add(secret)
+                self._count += 1
+
+    def redact(self, value: T) -> T:
+        """The same value, of the same type, with homes and secrets blotted out in every text of it."""
+        self.learn(value)
+        plain = _walk(msgspec.to_builtins(value), "", set())
+        return msgspec.convert(self._forget(plain) if self._known else plain, type(value))
+
+    def _forget(self, value: Any, key: str = "") -> Any:
+        if isinstance(value, str):
+            return value if key in _OURS else self._without(value)
+        if isinstance(value, dict):
+            return {name: self._forget(one, name) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self._forget(one, key) for one in value]
+        return value
+
+    def _without(self, text: str) -> str:
+        secrets = {one for word in _WORDS.findall(text) for one in self._known.get(word, ())}
+        for secret in sorted(secrets, key=len, reverse=True):
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", SECRET, text)
+        return text
 
 
 def _walk(value: Any, key: str, found: set[str]) -> Any:
@@ -120,8 +153,9 @@ def _take(blotted: tuple[str, frozenset[str]], found: set[str]) -> str:
 @lru_cache(maxsize=4096)
 def _blotted(text: str) -> tuple[str, frozenset[str]]:
     text, secrets = _apply(_TEXT, text)
-    text = _LONG.sub(lambda found: SECRET if _random(found[0]) else found[0], text)
-    return _HOME.sub(USER, text), secrets
+    random = {word for word in _LONG.findall(text) if _random(word)}
+    text = _LONG.sub(lambda found: SECRET if found[0] in random else found[0], text)
+    return _HOME.sub(USER, text), secrets | random
 
 
 @lru_cache(maxsize=4096)
@@ -133,7 +167,7 @@ def _apply(patterns: list[re.Pattern[str]], text: str) -> tuple[str, frozenset[s
     secrets: set[str] = set()
 
     def blot(found: re.Match[str]) -> str:
-        secrets.add(found["secret"].strip("\"'"))
+        secrets.update(line.strip("\"' ") for line in found["secret"].splitlines())  # a key has many
         return found["keep"] + SECRET
 
     for pattern in patterns:
@@ -147,20 +181,3 @@ def _random(text: str) -> bool:
         return True
     entropy = -sum(count / len(text) * log2(count / len(text)) for count in Counter(text).values())
     return entropy > 4.2 and any(map(str.isdigit, text)) and any(map(str.isupper, text)) and any(map(str.islower, text))
-
-
-def _repeats(found: set[str]) -> re.Pattern[str]:
-    """These secrets, as they are and as a message shows them; what is a path may also be evidence, and stays."""
-    texts = {form for one in found for form in (one, inert(one)) if SECRET not in one and not one.startswith("/")}
-    longest = sorted((one for one in texts if len(one) >= _SHORTEST_REPEATED), key=len, reverse=True)
-    return re.compile("|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in longest) or r"(?!)")
-
-
-def _forget(value: Any, secrets: re.Pattern[str], key: str = "") -> Any:
-    if isinstance(value, str):
-        return value if key in _OURS else secrets.sub(SECRET, value)
-    if isinstance(value, dict):
-        return {name: _forget(one, secrets, name) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_forget(one, secrets, key) for one in value]
-    return value

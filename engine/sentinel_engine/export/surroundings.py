@@ -6,6 +6,7 @@ temporary file. What is held in memory is 16 bytes for each event of a process t
 
 from __future__ import annotations
 
+import itertools
 import struct
 import tempfile
 from array import array
@@ -30,10 +31,12 @@ EVENTS_A_SIDE: Final = 20
 _HEAD: Final = struct.Struct("<I4xQ12xI8xQ")
 _Process = tuple[int, int]  # pid, and the tick in which it started
 _Found = tuple[bytes, int, int, int, int]  # a record: the block, its offset there, boot_ns, pid and leader_start
+_SEGMENT: Final = 32  # a place is the number of the recording, and in these low bits that of the event in it
+_NUMBER: Final = (1 << _SEGMENT) - 1
 
 
 class _Trail:
-    """The events of one process, by time: when each was, and the how many-th of all recordings it is."""
+    """The events of one process, by time: when each was, and its place in the recordings."""
 
     __slots__ = ("places", "times")
 
@@ -74,31 +77,32 @@ class Window:
             wanted = self._follow(alerts)
             self._keep(wanted)
 
-    def _follow(self, alerts: Iterable[Alert]) -> bytearray:
-        """Fill the trails; returns a flag for each recorded event, whether it is next to an alert."""
+    def _follow(self, alerts: Iterable[Alert]) -> list[bytearray]:
+        """Fill the trails; returns a flag for each event of each recording, whether it is next to an alert."""
         moments: dict[_Process, array[int]] = {}
         for alert in alerts:
             if (found := self._moment(alert)) is not None:
                 moments.setdefault(found[0], array("Q")).append(found[1])
         self._trails = {process: _Trail() for process in moments}
         pids = {pid for pid, _ in moments}
-        total = 0
-        for _, _, boot_ns, pid, start in self._records("looking for events around alerts", self.problems):
+        counts = [0] * len(self._paths)
+        for (_, _, boot_ns, pid, start), place in self._records("looking for events around alerts", self.problems):
+            counts[place >> _SEGMENT] += 1
             if pid in pids and (trail := self._trails.get((pid, start // TICK_NS))) is not None:
-                trail.add(boot_ns, total)
-            total += 1
-        wanted = bytearray(total)
+                trail.add(boot_ns, place)
+        wanted = [bytearray(count) for count in counts]
         for process, times in moments.items():
             for boot_ns in times:
                 for side in self._trails[process].around(boot_ns):
                     for place in side:
-                        wanted[place] = 1
+                        wanted[place >> _SEGMENT][place & _NUMBER] = 1
         return wanted
 
-    def _keep(self, wanted: bytearray) -> None:
-        records = self._records("reading the events around alerts", [])
-        for place, (flag, (data, offset, *_)) in enumerate(zip(wanted, records, strict=False)):
-            if flag:
+    def _keep(self, wanted: list[bytearray]) -> None:
+        for (data, offset, *_), place in self._records("reading the events around alerts", []):
+            flags, number = wanted[place >> _SEGMENT], place & _NUMBER
+            # A session that goes on records more meanwhile.
+            if number < len(flags) and flags[number]:
                 self._places.append(place)
                 self._offsets.append(self._spill.tell())
                 self._spill.write(msgspec.json.encode(self._event(data, offset)) + b"\n")
@@ -112,9 +116,11 @@ class Window:
         del event["seq"]  # where the oldest recordings are gone, nobody can tell it
         return event
 
-    def _records(self, what: str, problems: list[str]) -> Iterator[_Found]:
+    def _records(self, what: str, problems: list[str]) -> Iterator[tuple[_Found, int]]:
+        """Every record, and its place: a recording that is evicted between two readings shifts no other's places."""
         done = 0
-        for path in self._paths:
+        for number, path in enumerate(self._paths):
+            places = itertools.count(number << _SEGMENT)
             try:
                 reader = RecordingReader(path)
             except RecordingError as error:
@@ -123,15 +129,14 @@ class Window:
             try:
                 for block in reader.batches():
                     if isinstance(block, bytes):
-                        yield from _records_of(block)
+                        yield from zip(_records_of(block), places)  # noqa: B905 - the places, which do not end, come second
                     self._progress(what, done + reader.position(), self._bytes)
                 if reader.trailer is None:
                     problems.append(f"{path.name} was cut short: later events around alerts may be missing")
             except (RecordingError, ValueError) as error:
                 problems.append(f"{path.name} ends early: {error}; later events around alerts may be missing")
-            finally:
-                reader.close()
-            done += path.stat().st_size
+            done += reader.position()
+            reader.close()
 
     def _moment(self, alert: Alert) -> tuple[_Process, int] | None:
         """The alert's process and its boot time; None for an alert that has none."""
@@ -150,13 +155,15 @@ class Window:
         trail = self._trails.get(found[0]) if found else None
         if found is None or trail is None or not trail.times:
             return None
-        before, after = (tuple(self._read(place) for place in side) for side in trail.around(found[1]))
+        before, after = (tuple(self._read(side)) for side in trail.around(found[1]))
         return Surroundings(before, after)
 
-    def _read(self, place: int) -> dict[str, Any]:
-        self._spill.seek(self._offsets[bisect_left(self._places, place)])
-        event: dict[str, Any] = msgspec.json.decode(self._spill.readline())
-        return event
+    def _read(self, places: Iterable[int]) -> Iterator[dict[str, Any]]:
+        for place in places:
+            at = bisect_left(self._places, place)
+            if at < len(self._places) and self._places[at] == place:
+                self._spill.seek(self._offsets[at])
+                yield msgspec.json.decode(self._spill.readline())
 
     def close(self) -> None:
         """Give the temporary file back."""

@@ -53,13 +53,13 @@ class ExportedAlert(Alert, frozen=True, tag="alert", tag_field="type"):
     """An alert; ``surroundings`` is None when the session kept no raw events of its process."""
 
     surroundings: Surroundings | None = None
-    chain: str = ""
+    chain: str | msgspec.UnsetType = msgspec.UNSET  # in the JSON document
 
 
 class ExportedAction(Action, frozen=True, tag="action", tag_field="type"):
     """An action; ``chain`` as with alerts."""
 
-    chain: str = ""
+    chain: str | msgspec.UnsetType = msgspec.UNSET  # in the JSON document
 
 
 class Evidence(msgspec.Struct, frozen=True):

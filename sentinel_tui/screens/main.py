@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final
@@ -41,6 +42,7 @@ _CONTEXTS: Final = {"events": STREAM, "rules": RULES, "alerts": ALERTS, "tree": 
 _POLL_SECONDS: Final = 0.25
 _PANE_POLLS: Final = 2
 _PROGRESS_WIDTH: Final = 20
+_RELOADED: Final = re.compile(r" is (re)?loaded: generation \d+, \w+$")
 
 
 def _limits(snapshot: Snapshot) -> str:
@@ -129,7 +131,8 @@ class MainScreen(Screen[None]):
             self._notices = snapshot.notices
             # The answer to a command is a notice too, but that was told already, and as what it is.
             if not (self._answer and snapshot.notices[-1].endswith(self._answer)):
-                self.status.tell(snapshot.notices[-1])
+                newest = snapshot.notices[-1]
+                self.status.tell(f"{newest}; h runs it over the past" if _RELOADED.search(newest) else newest)
         if snapshot.source.problem != self._problem:
             self._problem = snapshot.source.problem
             self.status.tell(self._problem, bad=True)

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 
 # Where a key works. The screen's keys work everywhere on the main screen.
 SCREEN, PANE, STREAM, RULES, ALERTS = "Anywhere", "In any pane", "In the events", "In the rules", "In the alerts"
+REPLAY = "In a replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,12 @@ class Action:
 ACTIONS: Final[Sequence[Action]] = (
     Action("question_mark", "screen.help", "?", "help", "show this page"),
     Action("q", "screen.quit", "q", "quit", "leave; the session stays on disk"),
+    Action("P", "screen.play", "P", "play/stop", "stop a recording, or play on", REPLAY),
+    Action("greater_than_sign", "screen.speed(2.0)", ">", "faster", "play it twice as fast", REPLAY),
+    Action("less_than_sign", "screen.speed(0.5)", "<", "slower", "play it half as fast", REPLAY),
+    Action("full_stop", "screen.step_on", ".", "step", "stop it, and play one batch of events", REPLAY),
+    Action("right_square_bracket", "screen.forward", "]", "+60 s", "go on at once to a minute later", REPLAY),
+    Action("N", "screen.next_alert", "N", "next alert", "go on at once to the next alert, and stop there", REPLAY),
     Action("enter", "screen.details", "enter", "details", "all about the selected alert: event, tree, logs", ALERTS),
     Action("enter", "screen.details", "enter", "details", "all about the selected rule: why, what, how much", RULES),
     Action("space", "screen.toggle_rule", "space", "on/off", "switch the selected rule on or off"),

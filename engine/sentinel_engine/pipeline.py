@@ -80,6 +80,7 @@ class Pipeline:
         recorder: RecordingWriter | None = None,
     ) -> None:
         self._source = source
+        self.playback = source.playback
         self._registry = registry
         self._session = session
         self._listener = listener
@@ -280,6 +281,8 @@ class Pipeline:
         for verdict in verdicts:
             for alert in self._book.add(verdict, batch.at(verdict.index)):
                 self._tell(alert)
+                if self.playback:
+                    self.playback.alerted()
 
     def _segment_header(self, first: int) -> Header:
         uname = os.uname()
@@ -394,7 +397,7 @@ class Pipeline:
         accounts = self._accounts
         events = accounts.events()
         return Snapshot(
-            source=SourceView(self._source.name, self._source.live, self._source.ended(), self._problem),
+            source=self._source_view(),
             elapsed=accounts.elapsed(),
             events=events,
             total_events=sum(events.values()),
@@ -415,6 +418,11 @@ class Pipeline:
             gaps=accounts.gaps(),
             hunt=self.hunter.view(),
         )
+
+    def _source_view(self) -> SourceView:
+        source, playback = self._source, self.playback
+        playing, speed = (playback.playing, playback.speed or 0.0) if playback else (True, 1.0)
+        return SourceView(source.name, source.live, source.ended(), self._problem, playing, speed)
 
     def _rules(self) -> tuple[RuleView, ...]:
         return tuple(

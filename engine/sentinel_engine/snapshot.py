@@ -245,6 +245,8 @@ class SourceView(msgspec.Struct, frozen=True):
     live: bool
     ended: bool = False
     problem: str = ""
+    playing: bool = True  # of a recording: whether it goes on, and how many times as fast as it happened; 0 unpaced
+    speed: float = 1.0
 
 
 class Snapshot(msgspec.Struct, frozen=True):

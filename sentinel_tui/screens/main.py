@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,12 +15,13 @@ from textual.containers import Grid
 from textual.events import DescendantFocus
 from textual.screen import Screen
 
+from sentinel_engine.collector.playback import Playback
 from sentinel_engine.collector.scope import Scope, parse_scope_line
 from sentinel_engine.match.plain import Filter, parse
 from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.snapshot import RuleState, Snapshot
 from sentinel_engine.text import inert
-from sentinel_tui.actions import ALERTS, RULES, SCREEN, STREAM, bindings
+from sentinel_tui.actions import ALERTS, REPLAY, RULES, SCREEN, STREAM, bindings
 from sentinel_tui.screens.report import ReportScreen, alert_page, help_page, loss_page
 from sentinel_tui.screens.rule_page import rule_page
 from sentinel_tui.widgets import figures
@@ -42,6 +44,7 @@ _CONTEXTS: Final = {"events": STREAM, "rules": RULES, "alerts": ALERTS, "tree": 
 _POLL_SECONDS: Final = 0.25
 _PANE_POLLS: Final = 2
 _PROGRESS_WIDTH: Final = 20
+_FORWARD_SECONDS: Final = 60
 _RELOADED: Final = re.compile(r" is (re)?loaded: generation \d+, \w+$")
 
 
@@ -54,7 +57,7 @@ def _limits(snapshot: Snapshot) -> str:
 class MainScreen(Screen[None]):
     """Polls the pipeline; owns the filter and the pause."""
 
-    BINDINGS = bindings(SCREEN)
+    BINDINGS: ClassVar = [*bindings(SCREEN), *bindings(REPLAY)]
 
     def __init__(self, pipeline: Pipeline) -> None:
         super().__init__()
@@ -140,7 +143,7 @@ class MainScreen(Screen[None]):
     def _refresh_bars(self) -> None:
         self._show_header(self._pipeline.snapshot())
         self.tabs.show(PANES, self.pane)
-        self.keys.show((SCREEN, _CONTEXTS[self.pane]))
+        self.keys.show((*([REPLAY] if self._pipeline.playback else []), SCREEN, _CONTEXTS[self.pane]))
 
     def redraw(self) -> None:
         """Draw everything again, in the colours of a new theme."""
@@ -241,6 +244,32 @@ class MainScreen(Screen[None]):
         self.events.freeze(self._frozen_at is not None)
         self._polls = 0
         self._show_header(self._pipeline.snapshot())
+
+    def _play(self, change: Callable[[Playback], str]) -> None:
+        if playback := self._pipeline.playback:
+            self.status.tell(change(playback))
+        else:
+            self.status.tell("this is live: only a recording can be played otherwise than it happens")
+
+    def action_play(self) -> None:
+        """Stop a recording, or play on."""
+        self._play(Playback.toggle)
+
+    def action_speed(self, factor: float) -> None:
+        """Play it so many times as fast."""
+        self._play(lambda playback: playback.change_speed(factor))
+
+    def action_step_on(self) -> None:
+        """Play one batch of events."""
+        self._play(Playback.step)
+
+    def action_forward(self) -> None:
+        """Go on to a minute later."""
+        self._play(lambda playback: playback.forward(_FORWARD_SECONDS))
+
+    def action_next_alert(self) -> None:
+        """Go on to the next alert."""
+        self._play(Playback.to_alert)
 
     def action_filter(self) -> None:
         """Open the line of the filter."""

@@ -109,7 +109,12 @@ def _state(snapshot: Snapshot, frozen: float | None) -> Forms:
         return [[("✗ BROKEN", "loud bad"), (f" {elapsed}", "text")]]
     if source.ended:
         return [[("■ ENDED", "warn strong"), (f" {elapsed}", "text")]]
-    return [[("● LIVE" if source.live else "▶ REPLAY", "good strong"), (f" {elapsed}", "text")]]
+    if source.live:
+        return [[("● LIVE", "good strong"), (f" {elapsed}", "text")]]
+    if not source.playing:
+        return [[("■ STOPPED", "warn strong"), (f" {elapsed}", "text")]]
+    speed = "" if source.speed == 1 else f" ×{source.speed:g}" if source.speed else " unpaced"
+    return [[(f"▶ REPLAY{speed}", "good strong"), (f" {elapsed}", "text")]]
 
 
 def _lost(total: int) -> Forms:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from sentinel_engine.collector.playback import Playback
 from sentinel_engine.collector.scope import Scope
 from sentinel_engine.describe import detail, event_dict, message_of
 from sentinel_engine.history import History
@@ -121,6 +122,7 @@ class Stage:
         self.shown = ALL_KINDS
         self.calls: list[tuple[Any, ...]] = []
         self.refusal: Exception | None = None
+        self.playback: Playback | None = None
         self.view = Snapshot(
             source=SourceView("demo", live=False),
             elapsed=751.0,

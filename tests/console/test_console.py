@@ -14,6 +14,7 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from sentinel_engine.collector.playback import Playback
 from sentinel_engine.collector.scope import parse_scope
 from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.records import Record
@@ -196,6 +197,32 @@ async def test_a_hunt_shows_how_far_it_is_and_the_same_key_stops_it() -> None:
         assert "reverse-shell over the past █████████░░░░░░░░░░░ 43%: 3 matches in 120,000 events" in it.lines[-2]
         await it.press("h")
         assert it.stage.calls[-1] == ("cancel",)
+
+
+async def test_a_replay_is_played_by_keys_and_what_is_live_is_not() -> None:
+    stage = Stage()
+    stage.playback = Playback(1.0)
+    async with console(stage) as it:
+        assert "P play/stop  > faster  < slower" in it.lines[-1]
+        await it.press("P")
+        stage.change(source=SourceView("demo", live=False, playing=stage.playback.playing))
+        await it.look()
+        assert "■ STOPPED" in it.lines[0]
+        await it.press("P", "greater_than_sign", "greater_than_sign")
+        stage.change(source=SourceView("demo", live=False, speed=stage.playback.speed or 0))
+        await it.look()
+        assert "▶ REPLAY ×4" in it.lines[0]
+        assert "playing 4 times as fast as it happened" in it.lines[-2]
+        for key, said in (
+            ("full_stop", "one step"),
+            ("right_square_bracket", "60 seconds forward"),
+            ("N", "next alert"),
+        ):
+            await it.press(key)
+            assert said in it.lines[-2]
+    async with console() as it:
+        await it.press("P")
+        assert "this is live" in it.lines[-2]
 
 
 async def test_a_rules_page_has_its_costs_and_what_it_did_wrong() -> None:

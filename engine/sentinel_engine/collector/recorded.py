@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from sentinel_engine.cgroups import Cgroups, Names
 from sentinel_engine.collector.framer import Framer
+from sentinel_engine.collector.playback import Playback
 from sentinel_engine.collector.scope import EVERYBODY, Scope, ScopeError
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.recording import RecordingError, Resume
 from sentinel_engine.records import Batch, Clock
 from sentinel_engine.segments import SegmentReader
+
+_MOST: Final = 64  # batches at once
+_LOOK_SECONDS: Final = 0.05  # how soon a key that plays on is seen
 
 
 class RecordedSource:
@@ -28,7 +32,7 @@ class RecordedSource:
     def __init__(self, path: Path | list[Path], speed: float | None = 1.0, name: str | None = None) -> None:
         paths = [path] if isinstance(path, Path) else path
         self._reader = SegmentReader(paths)
-        self._speed = speed
+        self.playback = Playback(speed)
         self.name = name or paths[0].name
         self.first = self._reader.header.first
         self.clock = Clock(self._reader.header.clock_offset_ns)
@@ -38,8 +42,6 @@ class RecordedSource:
         self._framer = Framer(self.first)
         self._batches = self._frames()
         self._next = next(self._batches, None)
-        self._first_ns = _time_of(self._next) if self._next else 0
-        self._began: float | None = None
         self._reached = 0
         self._closed = threading.Event()
 
@@ -63,24 +65,19 @@ class RecordedSource:
         if self._next is None:
             self._closed.wait(timeout)
             return []
-        now = time.monotonic()
-        if self._began is None:
-            self._began = now
-        wait = self._due(self._next) - now
-        if wait > 0 and self._closed.wait(min(wait, timeout)):
-            return []
+        wait = self.playback.wait(_time_of(self._next))
+        if wait is None or wait > 0:
+            self._closed.wait(min(timeout if wait is None else wait, timeout, _LOOK_SECONDS))
         due: list[Batch] = []
-        now = time.monotonic()
-        while self._next is not None and len(due) < 64 and self._due(self._next) <= now:
+        while self._next is not None and len(due) < _MOST:
+            wait = self.playback.wait(at := _time_of(self._next))
+            if wait is None or wait > 0:
+                break
             due.append(self._next)
-            self._reached = _time_of(self._next)
+            self._reached = at
+            self.playback.played(at)
             self._next = next(self._batches, None)
         return due
-
-    def _due(self, batch: Batch) -> float:
-        if self._speed is None or self._began is None:
-            return 0.0
-        return self._began + (_time_of(batch) - self._first_ns) / 1e9 / self._speed
 
     def ended(self) -> bool:
         """Whether everything was played, or it was stopped."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sentinel_engine.cgroups import Cgroups
+from sentinel_engine.collector.playback import Playback
 from sentinel_engine.collector.scope import Scope
 from sentinel_engine.records import UNSET_ID, Batch, Clock
 
@@ -50,6 +51,10 @@ class Source(Protocol):
     processes: list[BootProcess]
     scope: Scope
     cgroups: Cgroups
+
+    @property
+    def playback(self) -> Playback | None:
+        """How a recording is played; None for what happens now."""
 
     def read(self, timeout: float) -> list[Batch]:
         """What has come since; waits at most ``timeout`` seconds, then is empty.

@@ -39,7 +39,9 @@ def replay(
         if verifying:
             _verify(find_session(session, options.session_root()))
             return
-        source = RecordedSource(_paths(session, options), speed or (None if headless else 1.0), f"replay of {session}")
+        source = RecordedSource(
+            _paths(session, options), speed or (None if headless else 1.0), f"replay of {Path(session).name}"
+        )
         from sentinel_tui.run import Limits, console  # noqa: PLC0415 - the console takes longer than all the rest
         from sentinel_tui.run import headless as run_headless  # noqa: PLC0415
         from sentinel_tui.watch import Watch  # noqa: PLC0415

@@ -49,7 +49,7 @@ check: $(VENV)/installed-dev ## Style, types and the import contract
 	$(BIN)/mypy
 	PYTHONPATH=engine:. $(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/installed-dev ## The figures, as ratios measured in one run; ARGS="storm peers" for some of rules, reload, hunt, start, storm, syscalls, peers
+bench: $(VENV)/installed-dev ## The figures, as ratios measured in one run; ARGS="storm peers" for some of rules, reload, hunt, start, storm, syscalls, peers, export
 	@$(call apt,python3-bpfcc libbpf1 gcc libc6-dev)
 	$(call apt,bpftrace bpfcc-tools libbpf-tools)
 	$(AS_ROOT) $(BIN)/python -m tests.bench $(ARGS)

@@ -150,7 +150,12 @@ class Pipeline:
 
     def export(self, path: Path | None = None) -> Future[str]:
         """Write the session so far as one JSON document; without a path into the session's folder."""
-        return self.at_rest(lambda: self._export(path))
+        said: Future[str] = Future()
+        if self._session is None:
+            said.set_exception(RuntimeError("this run keeps no session to export"))
+        else:
+            threading.Thread(target=self._export, args=(self._session, path, said), name="export", daemon=True).start()
+        return said
 
     @property
     def evidence(self) -> str:
@@ -370,14 +375,21 @@ class Pipeline:
         if not self._notices or self._notices[-1] != notice:
             self._notices.append(notice)
 
-    def _export(self, path: Path | None) -> str:
-        if self._session is None:
-            raise RuntimeError("this run keeps no session to export")
+    def _export(self, session: Session, path: Path | None, said: Future[str]) -> None:
+        # In a thread of its own: a long session takes seconds, in which the engine would not read any events.
+        try:
+            target = path or session.path / f"export-{time.strftime('%H%M%S', time.gmtime())}.json"
+            self.at_rest(lambda: self._note_export(session, target)).result()
+            alerts = export_session(session.path, target)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the future is told
+            said.set_exception(error)
+        else:
+            said.set_result(f"exported {alerts} alert{'' if alerts == 1 else 's'} to {target}")
+
+    def _note_export(self, session: Session, target: Path) -> str:
         self._checkpoint()
-        target = path or self._session.path / f"export-{time.strftime('%H%M%S', time.gmtime())}.json"
-        self._session.act("export", str(target))
-        alerts = export_session(self._session.path, target)
-        return f"exported {alerts} alert{'' if alerts == 1 else 's'} to {target}"
+        session.act("export", str(target))
+        return ""
 
     # Views.
 

@@ -6,7 +6,7 @@ import importlib
 import sys
 import time
 
-MODULES = ("rules", "reload", "hunt", "start", "storm", "syscalls", "peers")
+MODULES = ("rules", "reload", "hunt", "start", "storm", "syscalls", "peers", "export")
 
 
 def main() -> None:

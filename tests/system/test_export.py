@@ -121,6 +121,33 @@ def test_a_link_in_place_of_the_file_is_refused_and_never_followed(
     assert not (tmp_path / "not-there").exists()
 
 
+@pytest.mark.kernel
+def test_what_a_real_process_did_before_and_after_its_alert(run: Run, tmp_path: Path) -> None:
+    taken = tmp_path / "taken.rec"
+    command = [COMMAND, "watch", "--record", str(taken), "--session-dir", str(tmp_path / "sessions")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("watching live")
+        cat = subprocess.Popen(
+            ["cat", "/etc/hostname", "/etc/shadow", "/etc/hosts"], stdout=subprocess.DEVNULL,
+            env={"LC_ALL": "C", "PATH": os.defpath},  # with a locale it opens more files than fit
+        )  # fmt: skip
+        assert cat.wait(10) == 0
+        alert_id = next(one["id"] for one in map(json.loads, process.stdout) if one["event"]["pid"] == cat.pid)
+        process.terminate()
+        process.stdout.read()
+    (made,) = (tmp_path / "sessions").iterdir()
+    taken.rename(made / "events-000001.rec")
+    (found,) = json.loads(run("export", made, "--alert", alert_id).stdout)["alerts"]
+    before, after = found["surroundings"]["before"], found["surroundings"]["after"]
+    assert {event["pid"] for event in (*before, *after)} == {cat.pid}
+    assert [event["kind"] for event in before][:2] == ["exec", "open"]
+    assert before[-1]["path"] == "/etc/hostname"
+    assert after[0]["path"] == "/etc/hosts"
+    assert after[-1]["kind"] == "exit"
+
+
 def test_redact_holds_on_the_command_line(run: Run, tmp_path: Path) -> None:
     made = session(tmp_path, alert(10 * S, argv=("mysql", "-phunter2", "-h", "db"), cwd="/home/alice"))
     assert "hunter2" in run("export", made).stdout

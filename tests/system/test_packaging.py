@@ -51,7 +51,11 @@ def test_it_holds_all_data_and_no_generic_name(wheel: Path) -> None:
     data = [path for folder in DATA for path in (ROOT / folder).rglob("*") if path.suffix in DATA_SUFFIXES]
     assert {f"sentinel_engine/data/{path.relative_to(ROOT)}" for path in data} <= names
     assert "sentinel_engine/data/rules/demo.rec" in names
-    assert {"sentinel_engine/export.schema.json", "sentinel_tui/console.tcss"} <= names
+    assert {
+        "sentinel_engine/export.schema.json",
+        "sentinel_engine/export/report.html",
+        "sentinel_tui/console.tcss",
+    } <= names
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"sentinel_engine", "sentinel_tui"}
 

@@ -200,7 +200,7 @@ class Watch:
     def end(self) -> dict[str, Any]:
         self.process.send_signal(signal.SIGINT)
         out, err = self.process.communicate(timeout=DEADLINE)
-        assert (self.process.returncode, err) == (130, "")
+        assert (self.process.returncode, err[:17], err.count("\n")) == (130, "evidence: sha256 ", 1)
         return json.loads(out.splitlines()[-1])  # type: ignore[no-any-return]
 
 

@@ -24,6 +24,11 @@ class Quarantine:
             self._failures.popleft()
         return MAX_FAILURES - len(self._failures)
 
+    @property
+    def failures(self) -> int:
+        """How many there were within the minute."""
+        return len(self._failures)
+
     def note(self, failures: int, now: float) -> bool:
         """Count these failures; True when the rule is to be left out for ``backoff`` seconds."""
         self._failures.extend([now] * failures)

@@ -148,7 +148,7 @@ class Registry:
         if not entry.quarantine.note(len(failures), self._monotonic()):
             return ""
         entry.state = RuleState.QUARANTINED
-        entry.reason = f"{'deadline' if last.timeout else 'trap'} ×{len(failures)}: {last.reason}"
+        entry.reason = f"{'deadline' if last.timeout else 'trap'} ×{entry.quarantine.failures}: {last.reason}"
         said = f"{entry.id} is in quarantine for {entry.quarantine.backoff:.0f} s ({entry.reason})"
         self._notices.append(f"{LOST}: {said}")
         return said

@@ -10,6 +10,7 @@ import msgspec
 
 from sentinel_engine.alerts import AlertBook
 from sentinel_engine.collector.recorded import RecordedSource
+from sentinel_engine.describe import rfc3339
 from sentinel_engine.processes import TABLE_KINDS, ProcessTable
 from sentinel_engine.records import Batch
 from sentinel_engine.rules.manifest import MAX_MODULE, Limits, RuleError, RuleSpec
@@ -47,14 +48,14 @@ def verify(session: Path) -> Verdicts:
         raise SessionError(f"{session} has no raw events to run again; it was made with --no-record")
     source = RecordedSource(paths, None)
     run = _Run(source, list(read_entries(session)), session)
-    shown = run.shown(source.first)
     again = run.again()
+    shown = run.shown()
     verdicts = Verdicts(len(shown), source.first)
     if source.first:
         left = f"the first {source.first:,} events have left the recording: what they gave is not looked at"
         verdicts.notes.append(left)
     if source.problem:
-        verdicts.notes.append(source.problem)
+        verdicts.notes.append(f"{source.problem}: alerts that reach beyond its end are not looked at")
     for key in [*shown, *(key for key in again if key not in shown)]:
         if (said := _difference(key, shown.get(key), again.get(key))) and len(verdicts.differences) < 100:
             verdicts.differences.append(said)
@@ -73,10 +74,15 @@ class _Run:
         self._book = AlertBook(source.clock, self._processes)
         self._found: dict[str, Alert] = {}
 
-    def shown(self, since: int) -> dict[str, Alert]:
-        """The alerts of the session, each as it was last, of events from this one on."""
+    def shown(self) -> dict[str, Alert]:
+        """The alerts of the session, each as it was last, of the events that there are. After the run."""
         newest = {alert.id: alert for alert in self._alerts if not alert.past}
-        return {key: alert for key, alert in newest.items() if alert.event.get("seq", since) >= since}
+        return {key: alert for key, alert in newest.items() if self._covers(alert)}
+
+    def _covers(self, alert: Alert) -> bool:
+        end = rfc3339(self._source.clock.epoch_ns(self._source.now()))
+        inside = not self._source.problem or alert.last_time <= end
+        return inside and alert.event.get("seq", self._source.first) >= self._source.first
 
     def again(self) -> dict[str, Alert]:
         """Those of this run."""

@@ -12,7 +12,7 @@ from sentinel_engine.collector.recorded import RecordedSource
 from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.registry import Registry
-from sentinel_engine.segments import Keep
+from sentinel_engine.segments import Keep, segments_in
 from sentinel_engine.session import Session, SessionError, host_facts, module_path, read_session
 from sentinel_engine.snapshot import Snapshot
 from sentinel_engine.verify import verify
@@ -87,6 +87,19 @@ def test_a_changed_module_shows_as_a_difference_and_a_missing_one_is_said(run: R
     kept.unlink()
     with pytest.raises(SessionError, match="is missing from the session"):
         verify(run.path)
+
+
+def test_a_recording_that_was_cut_anywhere_is_reproduced_up_to_there(run: Run) -> None:
+    run.until(lambda _: run.pipeline.finished())
+    run.pipeline.close()
+    (segment,) = segments_in(run.path)
+    whole, found = segment.read_bytes(), []
+    for end in range(len(whole) - 1, len(whole) // 2, -len(whole) // 12):
+        segment.write_bytes(whole[:end])
+        found.append(verify(run.path))
+        assert found[-1].reproduced, found[-1].differences
+        assert "ends early" in found[-1].notes[0]
+    assert found[0].alerts > found[-1].alerts > 0
 
 
 def test_a_session_without_events_says_so(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from sentinel_engine.resources import data_dir
-from sentinel_tui.actions import ACTIONS
-from sentinel_tui.screens.main import MainScreen
+from sentinel_tui.console import MainScreen
+from sentinel_tui.keymap import ACTIONS
 from sentinel_tui.theming import load_themes, variable_defaults
 
 if TYPE_CHECKING:

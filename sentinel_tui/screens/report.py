@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 
 from sentinel_engine.snapshot import Alert, Snapshot
-from sentinel_tui.actions import ACTIONS
+from sentinel_tui.keymap import ACTIONS
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import Line, TextPane
 from sentinel_tui.widgets.paint import fit

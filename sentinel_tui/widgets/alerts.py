@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final, NamedTuple
 
 from sentinel_engine.snapshot import Alert, Severity
-from sentinel_tui.actions import ALERTS, PANE, bindings
+from sentinel_tui.keymap import ALERTS, PANE, bindings
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import SelectPane
 from sentinel_tui.widgets.paint import SEVERITY_MARKS, Span, fit, spread

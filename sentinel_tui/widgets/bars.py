@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from sentinel_engine.snapshot import RuleState, Severity, Snapshot, SourceView
 from sentinel_engine.text import inert
-from sentinel_tui.actions import ACTIONS, PANE
+from sentinel_tui.keymap import ACTIONS, PANE
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.paint import SEVERITY_MARKS, Painted, Span
 

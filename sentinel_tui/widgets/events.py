@@ -12,7 +12,7 @@ from textual.content import Content
 
 from sentinel_engine.match.plain import Filter
 from sentinel_engine.text import inert
-from sentinel_tui.actions import PANE, STREAM, bindings
+from sentinel_tui.keymap import PANE, STREAM, bindings
 from sentinel_tui.widgets.lines import LinePane
 from sentinel_tui.widgets.paint import Span, fit, spread
 

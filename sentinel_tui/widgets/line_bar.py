@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from textual import on
@@ -17,38 +18,41 @@ from sentinel_engine.text import inert
 _MAX_LINE: Final = 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A kind of line: the ``hint`` of an empty one, and what makes its value, or raises ValueError with a sentence."""
+
+    hint: str
+    parse: Callable[[str], Any]
+
+
 class LineBar(Vertical):
-    """Enter applies, Escape cancels. ``parse`` makes the line's value, or raises ValueError with one sentence."""
+    """Enter applies, Escape cancels."""
 
     BINDINGS: ClassVar = [Binding("escape", "cancel", "cancel", show=False)]
 
     class Closed(Message):
-        """The line of ``bar`` was closed; ``applied`` with ``value``, what its parser made of it."""
+        """The line was closed; ``applied`` with ``value``, what the prompt's parser made of it."""
 
-        def __init__(self, bar: LineBar, applied: bool, value: Any = None) -> None:
+        def __init__(self, applied: bool, value: Any = None) -> None:
             super().__init__()
-            self.bar = bar
             self.applied = applied
             self.value = value
 
-        @property
-        def control(self) -> LineBar:
-            """The bar, so that a handler can name it."""
-            return self.bar
-
-    def __init__(self, parse: Callable[[str], Any], hint: str, *, id: str) -> None:
+    def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._parse = parse
-        self._hint = hint
+        self._prompt = Prompt("", str)
 
     def compose(self) -> ComposeResult:
         """The input and the error below it."""
-        yield Input(placeholder=self._hint, max_length=_MAX_LINE, compact=True)
+        yield Input(max_length=_MAX_LINE, compact=True)
         yield Static(markup=False)
 
-    def open(self, text: str) -> None:
+    def open(self, prompt: Prompt, text: str) -> None:
         """Let the user edit this line."""
+        self._prompt = prompt
         line = self.query_one(Input)
+        line.placeholder = prompt.hint
         line.value = text
         line.cursor_position = len(text)
         self.screen.set_focus(line)
@@ -61,13 +65,13 @@ class LineBar(Vertical):
     def _apply(self, event: Input.Submitted) -> None:
         event.stop()
         try:
-            value = self._parse(event.value)
+            value = self._prompt.parse(event.value)
         except ValueError as error:
             self.query_one(Static).update(f"✗ {inert(str(error), 200)}")
             self.query_one(Input).cursor_position = getattr(error, "position", len(event.value))
         else:
-            self.post_message(self.Closed(self, True, value))
+            self.post_message(self.Closed(True, value))
 
     def action_cancel(self) -> None:
         """Leave everything as it was."""
-        self.post_message(self.Closed(self, False))
+        self.post_message(self.Closed(False))

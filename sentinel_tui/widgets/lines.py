@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from sentinel_tui.actions import PANE, bindings
+from sentinel_tui.keymap import PANE, bindings
 from sentinel_tui.widgets.paint import Painted, Span
 
 _WHEEL_LINES = 3

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final, NamedTuple
 
 from sentinel_engine.snapshot import RuleState, RuleView, ShadowView
-from sentinel_tui.actions import PANE, RULES, bindings
+from sentinel_tui.keymap import PANE, RULES, bindings
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import SelectPane
 from sentinel_tui.widgets.paint import Span, fit, spread

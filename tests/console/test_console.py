@@ -20,7 +20,7 @@ from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.records import Record
 from sentinel_engine.schema import ALL_KINDS, mask_of
 from sentinel_engine.snapshot import Difference, HuntView, Latency, RuleState, Severity, ShadowView, SourceView
-from sentinel_tui.actions import ACTIONS
+from sentinel_tui.keymap import ACTIONS
 from sentinel_tui.app import SentinelApp
 from tests.console.stage import ALERTS, RULES, STORY, Stage, alert, record, rule
 
@@ -396,7 +396,7 @@ async def test_what_is_not_collected_is_one_key_away() -> None:
 async def test_leaving_the_filter_by_tab_closes_it() -> None:
     async with console() as it:
         await it.press("slash", "tab")
-        assert not it.app.main.filter_bar.display
+        assert not it.app.main.line_bar.display
         assert it.app.focused is it.app.main.rules
 
 

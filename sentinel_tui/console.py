@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Grid
 from textual.events import DescendantFocus
-from textual.screen import Screen
 
-from sentinel_engine.collector.playback import Playback
-from sentinel_engine.collector.scope import Scope, parse_scope_line
-from sentinel_engine.match.plain import Filter, parse
-from sentinel_engine.schema import ALL_KINDS
-from sentinel_engine.snapshot import RuleState, Snapshot
+from sentinel_engine.snapshot import Snapshot
 from sentinel_engine.text import inert
-from sentinel_tui.actions import ALERTS, REPLAY, RULES, SCREEN, STREAM, bindings
+from sentinel_tui.actions.replay import ReplayActions
+from sentinel_tui.actions.rules import RuleActions
+from sentinel_tui.actions.stream import StreamActions
+from sentinel_tui.keymap import ALERTS, REPLAY, RULES, SCREEN, STREAM, bindings
 from sentinel_tui.screens.report import ReportScreen, alert_page, help_page, loss_page
 from sentinel_tui.screens.rule_page import rule_page
 from sentinel_tui.widgets import figures
@@ -44,7 +39,6 @@ _CONTEXTS: Final = {"events": STREAM, "rules": RULES, "alerts": ALERTS, "tree": 
 _POLL_SECONDS: Final = 0.25
 _PANE_POLLS: Final = 2
 _PROGRESS_WIDTH: Final = 20
-_FORWARD_SECONDS: Final = 60
 _RELOADED: Final = re.compile(r" is (re)?loaded: generation \d+, \w+$")
 
 
@@ -54,18 +48,17 @@ def _limits(snapshot: Snapshot) -> str:
     return " · ".join(filter(None, (inert(snapshot.scope, 200), off)))
 
 
-class MainScreen(Screen[None]):
+class MainScreen(RuleActions, StreamActions, ReplayActions):
     """Polls the pipeline; owns the filter and the pause."""
 
     BINDINGS: ClassVar = [*bindings(SCREEN), *bindings(REPLAY)]
 
     def __init__(self, pipeline: Pipeline) -> None:
         super().__init__()
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._polls = 0
         self._frozen_at: float | None = None
         self._notices: tuple[str, ...] = ()
-        self._answer = ""
         self._problem = ""
         self.header = HeaderBar(id="header")
         self.tabs = TabBar(id="tabs")
@@ -74,8 +67,7 @@ class MainScreen(Screen[None]):
         self.alerts = AlertsPane(id="alerts")
         self.processes = TreePane(id="tree")
         self.status = StatusBar(id="status")
-        self.filter_bar = LineBar(parse, "filter: kind=exec comm=curl shadow", id="filter")
-        self.scope_bar = LineBar(parse_scope_line, "scope: --only uid=1000 --ignore pid=4242", id="scope")
+        self.line_bar = LineBar(id="line")
         self.keys = KeyBar(id="keys")
         self.pane = "events"
 
@@ -86,8 +78,7 @@ class MainScreen(Screen[None]):
         with Grid(id="panes"):
             yield from (self.events, self.rules, self.alerts, self.processes)
         yield self.status
-        yield self.filter_bar
-        yield self.scope_bar
+        yield self.line_bar
         yield self.keys
 
     async def on_mount(self) -> None:
@@ -105,7 +96,7 @@ class MainScreen(Screen[None]):
 
     async def poll(self) -> None:
         """Take the newest snapshot."""
-        snapshot = self._pipeline.snapshot()
+        snapshot = self.pipeline.snapshot()
         self._tell_news(snapshot)
         live = self._frozen_at is None
         with self.app.batch_update():
@@ -126,24 +117,24 @@ class MainScreen(Screen[None]):
     def _tell_news(self, snapshot: Snapshot) -> None:
         if (hunt := snapshot.hunt) and hunt.running:
             done = figures.bar(hunt.progress, _PROGRESS_WIDTH)
-            self.status.tell(
+            self.tell(
                 f"{hunt.rule} over the past {done} {hunt.progress:.0%}: {hunt.matches:,} matches in {hunt.events:,} "
                 "events; h stops it"
             )
         if snapshot.notices and snapshot.notices != self._notices:
             self._notices = snapshot.notices
             # The answer to a command is a notice too, but that was told already, and as what it is.
-            if not (self._answer and snapshot.notices[-1].endswith(self._answer)):
+            if not (self.answer and snapshot.notices[-1].endswith(self.answer)):
                 newest = snapshot.notices[-1]
-                self.status.tell(f"{newest}; h runs it over the past" if _RELOADED.search(newest) else newest)
+                self.tell(f"{newest}; h runs it over the past" if _RELOADED.search(newest) else newest)
         if snapshot.source.problem != self._problem:
             self._problem = snapshot.source.problem
-            self.status.tell(self._problem, bad=True)
+            self.tell(self._problem, bad=True)
 
     def _refresh_bars(self) -> None:
-        self._show_header(self._pipeline.snapshot())
+        self._show_header(self.pipeline.snapshot())
         self.tabs.show(PANES, self.pane)
-        self.keys.show((*([REPLAY] if self._pipeline.playback else []), SCREEN, _CONTEXTS[self.pane]))
+        self.keys.show((*([REPLAY] if self.pipeline.playback else []), SCREEN, _CONTEXTS[self.pane]))
 
     def redraw(self) -> None:
         """Draw everything again, in the colours of a new theme."""
@@ -169,7 +160,7 @@ class MainScreen(Screen[None]):
     def action_pane(self, name: str) -> None:
         """Go to this pane."""
         self.pane = name
-        self._close_line()
+        self.close_line()
         self._fold()
         self.set_focus(self.query_one(f"#{name}"))
         self._refresh_bars()
@@ -186,124 +177,16 @@ class MainScreen(Screen[None]):
         names = [name for name, _ in PANES]
         self.action_pane(names[(names.index(self.pane) + step) % len(names)])
 
-    def action_toggle_rule(self) -> None:
-        """Switch the selected rule off, or on when it is not running."""
-        if rule := self.rules.rule:
-            self._await(self._pipeline.rules.set_enabled(rule.id, rule.state is not RuleState.ENABLED))
-
-    def action_reload_rule(self) -> None:
-        """Load the selected rule's file again."""
-        if rule := self.rules.rule:
-            self._await(self._pipeline.rules.reload(rule.id))
-
-    def action_reload_all(self) -> None:
-        """Load every rule again."""
-        self._await(self._pipeline.rules.reload_all())
-
-    def action_roll_back(self) -> None:
-        """Let the selected rule's generation before run again."""
-        if rule := self.rules.rule:
-            self._await(self._pipeline.rules.roll_back(rule.id))
-
-    def action_shadow(self) -> None:
-        """Let what is on disk run beside the selected rule, or end that."""
-        if rule := self.rules.rule:
-            control = self._pipeline.rules
-            self._await(control.drop_shadow(rule.id) if rule.shadow else control.start_shadow(rule.id))
-
-    def action_hunt(self) -> None:
-        """Run the selected rule over the past, or stop that."""
-        hunt = self._pipeline.snapshot().hunt
-        if hunt and hunt.running:
-            self._pipeline.hunter.cancel()
-        elif rule := self.rules.rule:
-            self._await(self._pipeline.hunter.start(rule.id))
-
-    def action_promote(self) -> None:
-        """Let the selected rule's shadow be the rule."""
-        if rule := self.rules.rule:
-            self._await(self._pipeline.rules.promote(rule.id))
-
     def action_export(self) -> None:
         """Write the session as one JSON document."""
-        self._await(self._pipeline.export())
-
-    def _await(self, command: Future[str]) -> None:
-        async def tell() -> None:
-            try:
-                self._answer, bad = await asyncio.wrap_future(command), False
-            except Exception as error:  # noqa: BLE001 - whatever was refused, the user reads why and goes on
-                self._answer, bad = str(error) or type(error).__name__, True
-            self.status.tell(self._answer, bad=bad)
-
-        self.run_worker(tell(), group="commands")
+        self.await_answer(self.pipeline.export())
 
     def action_pause(self) -> None:
         """Freeze the view, or let it go on; collection goes on all the time."""
         self._frozen_at = time.monotonic() if self._frozen_at is None else None
         self.events.freeze(self._frozen_at is not None)
         self._polls = 0
-        self._show_header(self._pipeline.snapshot())
-
-    def _play(self, change: Callable[[Playback], str]) -> None:
-        if playback := self._pipeline.playback:
-            self.status.tell(change(playback))
-        else:
-            self.status.tell("this is live: only a recording can be played otherwise than it happens")
-
-    def action_play(self) -> None:
-        """Stop a recording, or play on."""
-        self._play(Playback.toggle)
-
-    def action_speed(self, factor: float) -> None:
-        """Play it so many times as fast."""
-        self._play(lambda playback: playback.change_speed(factor))
-
-    def action_step_on(self) -> None:
-        """Play one batch of events."""
-        self._play(Playback.step)
-
-    def action_forward(self) -> None:
-        """Go on to a minute later."""
-        self._play(lambda playback: playback.forward(_FORWARD_SECONDS))
-
-    def action_next_alert(self) -> None:
-        """Go on to the next alert."""
-        self._play(Playback.to_alert)
-
-    def action_filter(self) -> None:
-        """Open the line of the filter."""
-        self._open_line(self.filter_bar, self.events.where.text if self.events.where else "")
-
-    def action_scope(self) -> None:
-        """Open the line of the scope."""
-        self._open_line(self.scope_bar, self._pipeline.snapshot().scope)
-
-    def _open_line(self, bar: LineBar, text: str) -> None:
-        self._close_line()
-        self.status.display, bar.display = False, True
-        bar.open(text)
-
-    def _close_line(self) -> None:
-        self.status.display, self.filter_bar.display, self.scope_bar.display = True, False, False
-
-    @on(LineBar.Closed, "#filter")
-    def _filter_closed(self, event: LineBar.Closed) -> None:
-        self.action_pane("events" if event.applied else self.pane)
-        if event.applied:
-            self._set_filter(event.value if event.value.text else None)
-
-    def _set_filter(self, where: Filter | None) -> None:
-        # What no rule wants and nobody looks at costs the host nothing.
-        self._pipeline.show(where.mask if where else ALL_KINDS)
-        self.run_worker(self.events.set_filter(where), group="filter", exclusive=True)
-
-    @on(LineBar.Closed, "#scope")
-    def _scope_closed(self, event: LineBar.Closed) -> None:
-        self.action_pane(self.pane)
-        if event.applied:
-            scope: Scope = event.value
-            self._await(self._pipeline.set_scope(scope))
+        self._show_header(self.pipeline.snapshot())
 
     def action_details(self) -> None:
         """All about the selected alert or rule."""
@@ -314,7 +197,7 @@ class MainScreen(Screen[None]):
 
     def action_loss(self) -> None:
         """What was lost."""
-        self.app.push_screen(ReportScreen("Lost, and not collected", loss_page(self._pipeline.snapshot())))
+        self.app.push_screen(ReportScreen("Lost, and not collected", loss_page(self.pipeline.snapshot())))
 
     def action_help(self) -> None:
         """The keys."""

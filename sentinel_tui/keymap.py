@@ -28,31 +28,17 @@ class Action:
     context: str = SCREEN
 
 
-# In the order of the footer: what comes first stays longest on a narrow terminal.
-ACTIONS: Final[Sequence[Action]] = (
+# In the order of the footer: what comes first stays longest on a narrow terminal. One list for each context.
+_ALWAYS: Final = (
     Action("question_mark", "screen.help", "?", "help", "show this page"),
     Action("q", "screen.quit", "q", "quit", "leave; the session stays on disk"),
-    Action("P", "screen.play", "P", "play/stop", "stop a recording, or play on", REPLAY),
-    Action("greater_than_sign", "screen.speed(2.0)", ">", "faster", "play it twice as fast", REPLAY),
-    Action("less_than_sign", "screen.speed(0.5)", "<", "slower", "play it half as fast", REPLAY),
-    Action("full_stop", "screen.step_on", ".", "step", "stop it, and play one batch of events", REPLAY),
-    Action("right_square_bracket", "screen.forward", "]", "+60 s", "go on at once to a minute later", REPLAY),
-    Action("N", "screen.next_alert", "N", "next alert", "go on at once to the next alert, and stop there", REPLAY),
-    Action("enter", "screen.details", "enter", "details", "all about the selected alert: event, tree, logs", ALERTS),
-    Action("enter", "screen.details", "enter", "details", "all about the selected rule: why, what, how much", RULES),
-    Action("space", "screen.toggle_rule", "space", "on/off", "switch the selected rule on or off"),
     Action("slash", "screen.filter", "/", "filter", "filter the events; an empty filter shows all"),
-    Action("o", "screen.scope", "o", "scope", "report only some users, process trees or cgroups; or leave some out"),
     Action("p", "screen.pause", "p", "pause", "freeze the view; collection goes on"),
-    Action("r", "screen.reload_rule", "r", "reload", "load the selected rule's file again"),
-    Action("b", "screen.roll_back", "b", "back", "go back to the rule's generation before; again: forward", RULES),
-    Action(
-        "s", "screen.shadow", "s", "shadow", "try what is on disk beside the rule, without a voice; again: stop", RULES
-    ),
-    Action("m", "screen.promote", "m", "make live", "let the shadow be the rule", RULES),
-    Action("h", "screen.hunt", "h", "hunt", "run the rule over what has already happened; again: stop", RULES),
-    Action("R", "screen.reload_all", "R", "all", "load every rule again, and take in new ones"),
+)
+_SCREEN: Final = (
+    Action("o", "screen.scope", "o", "scope", "report only some users, process trees or cgroups; or leave some out"),
     Action("e", "screen.export", "e", "export", "write the session so far as one JSON file"),
+    Action("R", "screen.reload_all", "R", "all", "load every rule again, and take in new ones"),
     Action("l", "screen.loss", "l", "", "what was lost, and what is not collected: how much, where, of which kind"),
     Action("t", "screen.next_theme", "t", "theme", "change the theme"),
     Action("tab", "screen.next_pane(1)", "tab", "pane", "go to the next pane"),
@@ -61,21 +47,39 @@ ACTIONS: Final[Sequence[Action]] = (
     Action("2", "screen.pane('rules')", "2", "", "go to the rules"),
     Action("3", "screen.pane('alerts')", "3", "", "go to the alerts"),
     Action("4", "screen.pane('tree')", "4", "", "go to the process tree"),
+)
+_REPLAY: Final = (
+    Action("P", "screen.play", "P", "play/stop", "stop a recording, or play on", REPLAY),
+    Action("greater_than_sign", "screen.speed(2.0)", ">", "faster", "play it twice as fast", REPLAY),
+    Action("less_than_sign", "screen.speed(0.5)", "<", "slower", "play it half as fast", REPLAY),
+    Action("full_stop", "screen.step_on", ".", "step", "stop it, and play one batch of events", REPLAY),
+    Action("right_square_bracket", "screen.forward", "]", "+60 s", "go on at once to a minute later", REPLAY),
+    Action("N", "screen.next_alert", "N", "next alert", "go on at once to the next alert, and stop there", REPLAY),
+)
+_RULES: Final = (
+    Action("enter", "screen.details", "enter", "details", "all about the selected rule: why, what, how much", RULES),
+    Action("space", "screen.toggle_rule", "space", "on/off", "switch the selected rule on or off", RULES),
+    Action("r", "screen.reload_rule", "r", "reload", "load the selected rule's file again", RULES),
+    Action("b", "screen.roll_back", "b", "back", "go back to the rule's generation before; again: forward", RULES),
+    Action(
+        "s", "screen.shadow", "s", "shadow", "try what is on disk beside the rule, without a voice; again: stop", RULES
+    ),
+    Action("m", "screen.promote", "m", "make live", "let the shadow be the rule", RULES),
+    Action("h", "screen.hunt", "h", "hunt", "run the rule over what has already happened; again: stop", RULES),
+)
+_ALERTS: Final = (
+    Action("enter", "screen.details", "enter", "details", "all about the selected alert: event, tree, logs", ALERTS),
+)
+_STREAM: Final = (Action("f", "last", "f", "", "follow the newest events again", STREAM),)
+_PANE: Final = (
     Action("up,k", "step(-1)", "↑ k", "", "one line up; in the events this stops following", PANE),
     Action("down,j", "step(1)", "↓ j", "", "one line down", PANE),
     Action("pageup", "page(-1)", "pgup", "", "one page up", PANE),
     Action("pagedown", "page(1)", "pgdn", "", "one page down", PANE),
-    Action(
-        "home",
-        "first",
-        "home",
-        "",
-        "the first line; in the events, load older ones",
-        PANE,
-    ),
+    Action("home", "first", "home", "", "the first line; in the events, load older ones", PANE),
     Action("end", "last", "end", "", "the last line; in the events, follow again", PANE),
-    Action("f", "last", "f", "", "follow the newest events again", STREAM),
 )
+ACTIONS: Final[Sequence[Action]] = (*_ALWAYS, *_STREAM, *_RULES, *_ALERTS, *_REPLAY, *_SCREEN, *_PANE)
 
 
 def bindings(context: str) -> list[BindingType]:

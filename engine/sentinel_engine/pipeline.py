@@ -17,8 +17,6 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import msgspec
-
 from sentinel_engine.accounts import Accounts
 from sentinel_engine.alerts import AlertBook
 from sentinel_engine.collector.scope import Scope
@@ -39,12 +37,12 @@ from sentinel_engine.rules.verdict import Verdict
 from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.segments import SegmentWriter
 from sentinel_engine.session import KeptRule, Session, now, operator
-from sentinel_engine.snapshot import Action, Alert, RuleView, Snapshot, SourceView, Summary
+from sentinel_engine.snapshot import Action, Alert, Snapshot, Summary
+from sentinel_engine.views import Views
 
 _QUEUE_BATCHES: Final = 32
 _PUBLISH_SECONDS: Final = 0.2
 _CHECKPOINT_SECONDS: Final = 30.0
-_SHOWN_ALERTS: Final = 500
 _SHOWN_NOTICES: Final = 50
 # Wasm runs on the engine thread's stack; max_wasm_stack must fit well inside.
 _STACK_BYTES: Final = 4 << 20
@@ -99,12 +97,13 @@ class Pipeline:
         self._accounts = Accounts(source, self._history, session, self._segments)
         self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
         self.hunter = Hunter(registry, self._past, self)
+        self._views = Views(source, self._accounts, self._registry, self._book, self._demand, self.hunter, session)
         self._kept: dict[str, str] = {}
         self._problem = ""
         self._closed: Summary | None = None
         self._stopping = threading.Event()
         self._drained = threading.Event()
-        self._snapshot = self._view()
+        self._snapshot = self._views.snapshot(self._notices, self._problem)
         self._threads = [
             threading.Thread(target=self._collect, name="collector", daemon=True),
             threading.Thread(target=self._engine, name="engine", daemon=True),
@@ -391,8 +390,6 @@ class Pipeline:
         session.act("export", str(target))
         return ""
 
-    # Views.
-
     def _publish(self) -> None:
         self._note_loss()
         for alert in self._book.changed():
@@ -403,51 +400,10 @@ class Pipeline:
             self.record_action("collection", "", said)
         if self._session:
             self._session.sync()
-        self._snapshot = self._view()
-
-    def _view(self) -> Snapshot:
-        accounts = self._accounts
-        events = accounts.events()
-        return Snapshot(
-            source=self._source_view(),
-            elapsed=accounts.elapsed(),
-            events=events,
-            total_events=sum(events.values()),
-            events_per_second=accounts.per_second(),
-            lost=accounts.lost(),
-            rules=self._rules(),
-            alerts=self._book.newest(_SHOWN_ALERTS),
-            total_alerts=self._book.total,
-            severities=dict(self._book.by_severity),
-            cpu_percent=accounts.cpu_percent(),
-            rss_bytes=accounts.rss_bytes(),
-            session=str(self._session.path) if self._session else "",
-            off=self._demand.off(),
-            filtered=self._source.filtered(),
-            suppressed=self._source.suppressed(),
-            scope=str(self._source.scope),
-            notices=tuple(self._notices),
-            gaps=accounts.gaps(),
-            hunt=self.hunter.view(),
-        )
-
-    def _source_view(self) -> SourceView:
-        source, playback = self._source, self.playback
-        playing, speed = (playback.playing, playback.speed or 0.0) if playback else (True, 1.0)
-        return SourceView(source.name, source.live, source.ended(), self._problem, playing, speed)
-
-    def _rules(self) -> tuple[RuleView, ...]:
-        return tuple(
-            msgspec.structs.replace(
-                view,
-                alerts=self._book.by_rule[view.id],
-                dropped_matches=view.dropped_matches + self._book.limited[view.id],
-            )
-            for view in self._registry.views()
-        )
+        self._snapshot = self._views.snapshot(self._notices, self._problem)
 
     def _checkpoint(self) -> Summary:
-        summary = self._accounts.summary(dict(self._book.by_rule), self._rules())
+        summary = self._accounts.summary(dict(self._book.by_rule), self._views.rules())
         if self._session:
             self._session.write(summary)
         return summary

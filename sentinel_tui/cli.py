@@ -56,9 +56,10 @@ class _Commands(click.Group):
     cls=_Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Examples:  sudo sentinel-tui   |   sudo sentinel-tui watch --duration 10   |   sentinel-tui demo",
+    epilog="Examples:  sudo sentinel-tui   |   sudo sentinel-tui --read-only   |   sentinel-tui demo",
 )
 @click.version_option(package_name="sentinel-tui", prog_name="sentinel-tui")
+@click.option("--read-only", is_flag=True, help="No key changes this host: nothing is killed, no rule is edited.")
 @live
 @scoped
 @common

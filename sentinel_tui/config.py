@@ -34,6 +34,7 @@ class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     record: bool = True
     keep_mb: int = 256
     keep_hours: float = 0
+    read_only: bool = False
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -51,6 +52,7 @@ class Options(msgspec.Struct, frozen=True):
     record: bool = True
     keep_mb: int = 0
     keep_hours: float = 0
+    read_only: bool = False  # nothing that changes this host
 
     def rule_folders(self) -> list[tuple[Path, bool]]:
         """Each rule folder, and whether it is the built-in pack."""
@@ -102,6 +104,7 @@ def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
             base.record and file.record,
             base.keep_mb or file.keep_mb,
             base.keep_hours or file.keep_hours,
+            base.read_only or file.read_only,
         )
     return Options(
         base.rules + tuple(given["rules"]),
@@ -116,6 +119,7 @@ def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
         base.record and not given["no_record"],
         given["keep"] or base.keep_mb,
         given["keep_hours"] or base.keep_hours,
+        bool(given.get("read_only")) or base.read_only,
     )
 
 

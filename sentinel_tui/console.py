@@ -14,9 +14,10 @@ from textual.events import DescendantFocus
 from sentinel_engine.snapshot import Snapshot
 from sentinel_engine.text import inert
 from sentinel_tui.actions.replay import ReplayActions
+from sentinel_tui.actions.response import ResponseActions
 from sentinel_tui.actions.rules import RuleActions
 from sentinel_tui.actions.stream import StreamActions
-from sentinel_tui.keymap import ALERTS, REPLAY, RULES, SCREEN, STREAM, bindings
+from sentinel_tui.keymap import ALERTS, REPLAY, RULES, SCREEN, STREAM, TREE, bindings
 from sentinel_tui.screens.report import ReportScreen, alert_page, help_page, loss_page
 from sentinel_tui.screens.rule_page import rule_page
 from sentinel_tui.widgets import figures
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 # Below either of these the grid folds to one pane with tabs.
 _GRID_WIDTH, _GRID_HEIGHT = 100, 30
 PANES: Final = (("events", "Events"), ("rules", "Rules"), ("alerts", "Alerts"), ("tree", "Tree"))
-_CONTEXTS: Final = {"events": STREAM, "rules": RULES, "alerts": ALERTS, "tree": ""}
+_CONTEXTS: Final = {"events": STREAM, "rules": RULES, "alerts": ALERTS, "tree": TREE}
 # A snapshot is looked at four times a second, so that what is urgent shows at once; figures and the stream are
 # drawn at each second look: half the bytes for a slow link, and nothing flickers.
 _POLL_SECONDS: Final = 0.25
@@ -48,7 +49,7 @@ def _limits(snapshot: Snapshot) -> str:
     return " · ".join(filter(None, (inert(snapshot.scope, 200), off)))
 
 
-class MainScreen(RuleActions, StreamActions, ReplayActions):
+class MainScreen(RuleActions, StreamActions, ResponseActions, ReplayActions):
     """Polls the pipeline; owns the filter and the pause."""
 
     BINDINGS: ClassVar = [*bindings(SCREEN), *bindings(REPLAY)]
@@ -134,7 +135,8 @@ class MainScreen(RuleActions, StreamActions, ReplayActions):
     def _refresh_bars(self) -> None:
         self._show_header(self.pipeline.snapshot())
         self.tabs.show(PANES, self.pane)
-        self.keys.show((*([REPLAY] if self.pipeline.playback else []), SCREEN, _CONTEXTS[self.pane]))
+        contexts = (*([REPLAY] if self.pipeline.playback else []), SCREEN, _CONTEXTS[self.pane])
+        self.keys.show(contexts, read_only=self.pipeline.response is None)
 
     def redraw(self) -> None:
         """Draw everything again, in the colours of a new theme."""

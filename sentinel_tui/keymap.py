@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 # Where a key works. The screen's keys work everywhere on the main screen.
 SCREEN, PANE, STREAM, RULES, ALERTS = "Anywhere", "In any pane", "In the events", "In the rules", "In the alerts"
-REPLAY = "In a replay"
+REPLAY, TREE = "In a replay", "In the process tree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,13 @@ class Action:
     label: str
     help: str
     context: str = SCREEN
+    changes_host: bool = False  # not there with --read-only, nor in a replay
+
+
+def _respond(context: str) -> Action:
+    return Action(
+        "K", "screen.respond", "K", "kill", "kill, stop or continue the process, or all it started: asks", context, True
+    )
 
 
 # In the order of the footer: what comes first stays longest on a narrow terminal. One list for each context.
@@ -69,7 +76,9 @@ _RULES: Final = (
 )
 _ALERTS: Final = (
     Action("enter", "screen.details", "enter", "details", "all about the selected alert: event, tree, logs", ALERTS),
+    _respond(ALERTS),
 )
+_TREE: Final = (_respond(TREE),)
 _STREAM: Final = (Action("f", "last", "f", "", "follow the newest events again", STREAM),)
 _PANE: Final = (
     Action("up,k", "step(-1)", "↑ k", "", "one line up; in the events this stops following", PANE),
@@ -79,7 +88,7 @@ _PANE: Final = (
     Action("home", "first", "home", "", "the first line; in the events, load older ones", PANE),
     Action("end", "last", "end", "", "the last line; in the events, follow again", PANE),
 )
-ACTIONS: Final[Sequence[Action]] = (*_ALWAYS, *_STREAM, *_RULES, *_ALERTS, *_REPLAY, *_SCREEN, *_PANE)
+ACTIONS: Final[Sequence[Action]] = (*_ALWAYS, *_STREAM, *_RULES, *_ALERTS, *_TREE, *_REPLAY, *_SCREEN, *_PANE)
 
 
 def bindings(context: str) -> list[BindingType]:

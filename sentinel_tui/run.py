@@ -25,7 +25,7 @@ from sentinel_engine.collector.recorded import RecordedSource
 from sentinel_engine.collector.scope import parse_scope
 from sentinel_engine.collector.source import Source
 from sentinel_engine.pipeline import Listener, Pipeline
-from sentinel_engine.privileges import WATCHING, Capability, PrivilegeError, drop_everywhere, names
+from sentinel_engine.privileges import READING, WATCHING, Capability, PrivilegeError, drop_everywhere, names
 from sentinel_engine.recording import Header, RecordingWriter
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.registry import Registry
@@ -56,7 +56,10 @@ def console(loading: Loading | Source, options: Options) -> None:
     """Run the Textual app over this source until the user leaves, then say what the session was."""
     from sentinel_tui.app import SentinelApp  # noqa: PLC0415 - Textual takes 0.3 s to import; other commands do without
 
-    with running(loading, options) as pipeline:
+    responds = isinstance(loading, Loading) and not options.read_only
+    with running(loading, options, may=WATCHING if responds else READING) as pipeline:
+        if responds:
+            pipeline.respond()
         app = SentinelApp(pipeline)
         app.run()
         summary = pipeline.close()
@@ -91,9 +94,13 @@ def headless(loading: Loading | Source, options: Options, printer: Watch, limits
 
 @contextmanager
 def running(
-    loading: Loading | Source, options: Options, listener: Listener | None = None, record: Path | None = None
+    loading: Loading | Source,
+    options: Options,
+    listener: Listener | None = None,
+    record: Path | None = None,
+    may: frozenset[Capability] = READING,
 ) -> Iterator[Pipeline]:
-    """A started pipeline over this source; closed on the way out, whatever happened."""
+    """A started pipeline over this source; closed on the way out, whatever happened. ``may``: what it goes on with."""
     registry = Registry(
         options.rule_folders(),
         clock=loading.clock,
@@ -120,7 +127,7 @@ def running(
     gc.freeze()
     gc.enable()
     try:
-        _drop_privileges(session, preflight.kept() if source.live else WATCHING)
+        _drop_privileges(session, preflight.kept(may) if source.live else may)
         pipeline.start()
         yield pipeline
     finally:

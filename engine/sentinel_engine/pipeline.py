@@ -31,6 +31,7 @@ from sentinel_engine.memory import trim
 from sentinel_engine.processes import TABLE_KINDS, ProcessTable
 from sentinel_engine.recording import Header, RecordingWriter, Trailer
 from sentinel_engine.records import Batch, Record
+from sentinel_engine.response import Identity, Response
 from sentinel_engine.rules.control import RuleControl
 from sentinel_engine.rules.registry import Change, Registry
 from sentinel_engine.rules.verdict import Verdict
@@ -97,6 +98,7 @@ class Pipeline:
         self._accounts = Accounts(source, self._history, session, self._segments)
         self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
         self.hunter = Hunter(registry, self._past, self)
+        self.response: Response | None = None
         self._views = Views(source, self._accounts, self._registry, self._book, self._demand, self.hunter, session)
         self._kept: dict[str, str] = {}
         self._problem = ""
@@ -122,6 +124,10 @@ class Pipeline:
         for thread in self._threads:
             thread.start()
         self.rules.watch()
+
+    def respond(self) -> None:
+        """Let processes of this host be ended and stopped through :attr:`response`."""
+        self.response = Response(self._source.clock, self)
 
     def snapshot(self) -> Snapshot:
         """The newest view; at most 0.2 s old."""
@@ -240,6 +246,10 @@ class Pipeline:
         """Show a new generation the processes that are there; the one before has told of them, so no alert comes."""
         if batch := self._processes.snapshot():
             self._registry.introduce(rule_id, batch)
+
+    def started_by(self, process: Identity) -> list[Identity]:
+        """What this process started and is still there."""
+        return self._processes.started_by(*process)
 
     def take_past(self, batch: Batch, verdicts: list[Verdict]) -> None:
         """Make alerts of what was found in a batch of the past. Engine thread."""

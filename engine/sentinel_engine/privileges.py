@@ -34,8 +34,10 @@ class Capability(IntEnum):
     CAP_BPF = 39
 
 
-# To read all there is about any process, rules wherever they are, and cgroups by their ids; and to end a process.
-WATCHING: Final = frozenset({Capability.CAP_DAC_READ_SEARCH, Capability.CAP_KILL, Capability.CAP_SYS_PTRACE})
+# To read all there is about any process, rules wherever they are, and cgroups by their ids.
+READING: Final = frozenset({Capability.CAP_DAC_READ_SEARCH, Capability.CAP_SYS_PTRACE})
+# And to end a process, in a live console that is not read-only.
+WATCHING: Final = READING | {Capability.CAP_KILL}
 NOTHING: Final[frozenset[Capability]] = frozenset()
 
 

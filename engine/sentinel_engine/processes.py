@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import struct
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Final
 
 from sentinel_engine.cgroups import NO_WORKLOAD, Cgroups, Names, Workload, workload_of
@@ -169,6 +171,19 @@ class ProcessTable:
         """The process with this identity, or None."""
         return self._by_key.get((pid, start_ns // TICK_NS))
 
+    def started_by(self, pid: int, start_ns: int) -> list[tuple[int, int]]:
+        """(pid, start) of those that this one started, and they in turn, and that have not ended."""
+        root = self.find(pid, start_ns)
+        return (
+            [
+                (one.pid, one.start_ns)
+                for one in self._by_key.values()
+                if one.exited_ns is None and one is not root and any(above is root for above in _up(one))
+            ]
+            if root
+            else []
+        )
+
     def _known(self, pid: int, start_ns: int, ppid: int, uid: int, comm: bytes) -> Process:
         process = self._by_key.get((pid, start_ns // TICK_NS))
         if process is not None:
@@ -240,12 +255,7 @@ class ProcessTable:
 
     def tree(self, record: Record) -> tuple[ProcessEntry, ...]:
         """Root … culprit, which is the record's process, each as it was at the record's time."""
-        process = self.of(record)
-        chain: list[Process] = []
-        at: Process | None = process
-        while at is not None and len(chain) < _MAX_DEPTH:
-            chain.append(at)
-            at = at.parent
+        chain = list(islice(_up(self.of(record)), _MAX_DEPTH))
         images = [one.image_at(record.boot_ns) or _UNKNOWN for one in chain]
         if RecordFlag.SNAPSHOT not in record.flags:
             images[0] = images[0].of(record, self._workload(images[0], record))
@@ -270,6 +280,13 @@ class ProcessTable:
             exited=rfc3339(self._clock.epoch_ns(process.exited_ns)) if process.exited_ns is not None else None,
             raw_b64=text.twins,
         )
+
+
+def _up(process: Process | None) -> Iterator[Process]:
+    """The process, its parent and so on."""
+    while process is not None:
+        yield process
+        process = process.parent
 
 
 def _as_exec(process: Process) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -13,7 +13,8 @@ from textual.screen import ModalScreen
 from sentinel_tui.widgets.lines import Line, TextPane
 from sentinel_tui.widgets.paint import fold
 
-_WIDTH, _FACT_LINES = 76, 3
+FRAME_WIDTH: Final = 76
+_FACT_LINES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ class ConfirmScreen(ModalScreen[bool]):
         asked = self._question
         pane = TextPane(id="confirm")
         pane.border_title = Content(asked.title)
-        lines: list[Line] = [((part, "text"),) for fact in asked.facts for part in fold(fact, _WIDTH - 4, _FACT_LINES)]
+        lines: list[Line] = [
+            ((part, "text"),) for fact in asked.facts for part in fold(fact, FRAME_WIDTH - 4, _FACT_LINES)
+        ]
         lines += [(), (("y", "accent strong"), (f" {asked.yes}    ", "text"), ("n", "accent strong"), (" no", "text"))]
         pane.show(lines)
         pane.styles.height = len(lines) + 2

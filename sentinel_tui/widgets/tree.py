@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import Final
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 
 from sentinel_engine.snapshot import Alert, ProcessEntry
 from sentinel_engine.text import inert
+from sentinel_tui.keymap import PANE, TREE, bindings
 from sentinel_tui.widgets.lines import Line, TextPane
 from sentinel_tui.widgets.paint import SEVERITY_MARKS, Span, fit, fold
 
@@ -18,6 +19,8 @@ _FACT_LINES: Final = 6
 
 class TreePane(TextPane):
     """The tree of the selected alert."""
+
+    BINDINGS: ClassVar = [*bindings(PANE), *bindings(TREE)]
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)

@@ -14,6 +14,7 @@ from sentinel_engine.describe import detail, event_dict, message_of
 from sentinel_engine.history import History
 from sentinel_engine.match.plain import Filter
 from sentinel_engine.records import Clock, Record, batch_of, decode, encode
+from sentinel_engine.response import Response
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME
 from sentinel_engine.snapshot import (
     Alert,
@@ -123,6 +124,7 @@ class Stage:
         self.calls: list[tuple[Any, ...]] = []
         self.refusal: Exception | None = None
         self.playback: Playback | None = None
+        self.response: Response | None = None
         self.view = Snapshot(
             source=SourceView("demo", live=False),
             elapsed=751.0,

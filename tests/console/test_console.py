@@ -20,8 +20,8 @@ from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.records import Record
 from sentinel_engine.schema import ALL_KINDS, mask_of
 from sentinel_engine.snapshot import Difference, HuntView, Latency, RuleState, Severity, ShadowView, SourceView
-from sentinel_tui.keymap import ACTIONS
 from sentinel_tui.app import SentinelApp
+from sentinel_tui.keymap import ACTIONS
 from tests.console.stage import ALERTS, RULES, STORY, Stage, alert, record, rule
 
 WIDE, NARROW = (120, 40), (80, 24)

@@ -59,13 +59,13 @@ def choose(loader: Loader) -> Loader:
     return Loader.CORE if _core().ok else Loader.BCC
 
 
-def kept() -> frozenset[Capability]:
-    """The capabilities that a live session goes on with, found out by trying; the caller may have less of them."""
+def kept(wanted: frozenset[Capability] = WATCHING) -> frozenset[Capability]:
+    """What a live session goes on with to have these capabilities, found out by trying; the caller may have less."""
     with privileges.none_effective():
         if usable():
-            return WATCHING
+            return wanted
     own = privileges.effective()
-    return WATCHING | {Capability.CAP_BPF if Capability.CAP_BPF in own else Capability.CAP_SYS_ADMIN}
+    return wanted | {Capability.CAP_BPF if Capability.CAP_BPF in own else Capability.CAP_SYS_ADMIN}
 
 
 def after_start() -> Check:

@@ -30,8 +30,8 @@ def test_every_command_and_option_it_names_exists() -> None:
     assert {"demo", "watch", "export", "sessions", "rules", "doctor"} <= commands
     program = Path(sys.executable).with_name("sentinel-tui")
     shown = ""
-    for command in commands:
-        shown += subprocess.run([str(program), command, "--help"], check=True, capture_output=True, text=True).stdout
+    for command in [[], *([command] for command in commands)]:
+        shown += subprocess.run([str(program), *command, "--help"], check=True, capture_output=True, text=True).stdout
     for option in re.findall(r"`(--[a-z-]+)", README):
         assert option in shown, option
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
@@ -18,8 +19,8 @@ from sentinel_tui.actions.response import ResponseActions
 from sentinel_tui.actions.rules import RuleActions
 from sentinel_tui.actions.stream import StreamActions
 from sentinel_tui.keymap import ALERTS, REPLAY, RULES, SCREEN, STREAM, TREE, bindings
-from sentinel_tui.screens.report import ReportScreen, alert_page, help_page, loss_page
-from sentinel_tui.screens.rule_page import rule_page
+from sentinel_tui.screens.report import Page, ReportScreen, alert_page, help_page, loss_page
+from sentinel_tui.screens.rule_page import RuleScreen, rule_page
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.alerts import AlertsPane
 from sentinel_tui.widgets.bars import HeaderBar, KeyBar, StatusBar, TabBar
@@ -107,6 +108,7 @@ class MainScreen(RuleActions, StreamActions, ResponseActions, ReplayActions):
                 self._show_header(snapshot)
                 self.events.limits = _limits(snapshot)
                 if live:
+                    self.rules.trends.note(snapshot.rules, snapshot.elapsed)
                     self.rules.show_rules(snapshot.rules)
                     self.run_worker(self.events.refresh_tail(), group="tail")
         self._polls += 1
@@ -193,9 +195,18 @@ class MainScreen(RuleActions, StreamActions, ResponseActions, ReplayActions):
     def action_details(self) -> None:
         """All about the selected alert or rule."""
         if self.pane == "rules" and (rule := self.rules.rule):
-            self.app.push_screen(ReportScreen(f"Rule: {inert(rule.id)}", rule_page(rule)))
+            self.app.push_screen(
+                RuleScreen(f"Rule: {inert(rule.id)}", partial(self._rule_page, rule.id, rule.path), self.run_action)
+            )
         elif self.pane == "alerts" and (alert := self.alerts.alert):
             self.app.push_screen(ReportScreen(f"Alert: {inert(alert.rule.id)}", alert_page(alert)))
+
+    def _rule_page(self, rule_id: str, path: str) -> Page | None:
+        snapshot = self.pipeline.snapshot()
+        # Two files may claim one id.
+        rule = next((one for one in snapshot.rules if (one.id, one.path) == (rule_id, path)), None)
+        alerts = [alert for alert in snapshot.alerts if alert.rule.id == rule_id]
+        return rule_page(rule, self.rules.trends.of(rule_id), alerts) if rule else None
 
     def action_loss(self) -> None:
         """What was lost."""

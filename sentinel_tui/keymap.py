@@ -65,13 +65,15 @@ _REPLAY: Final = (
 )
 _RULES: Final = (
     Action("enter", "screen.details", "enter", "details", "all about the selected rule: why, what, how much", RULES),
-    Action("space", "screen.toggle_rule", "space", "on/off", "switch the selected rule on or off", RULES),
+    Action("space", "screen.toggle_rule", "space", "on/off", "switch the selected rule on, or off: asks first", RULES),
     Action("r", "screen.reload_rule", "r", "reload", "load the selected rule's file again", RULES),
     Action("b", "screen.roll_back", "b", "back", "go back to the rule's generation before; again: forward", RULES),
     Action(
         "s", "screen.shadow", "s", "shadow", "try what is on disk beside the rule, without a voice; again: stop", RULES
     ),
     Action("m", "screen.promote", "m", "make live", "let the shadow be the rule", RULES),
+    Action("E", "screen.edit_rule", "E", "edit", "edit the rule's source in $EDITOR", RULES, True),
+    Action("comma", "next_sort", ",", "sort", "sort the rules by the next column", RULES),
     Action("h", "screen.hunt", "h", "hunt", "run the rule over what has already happened; again: stop", RULES),
 )
 _ALERTS: Final = (

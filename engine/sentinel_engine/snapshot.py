@@ -133,6 +133,15 @@ class ShadowView(msgspec.Struct, frozen=True):
     differences: tuple[Difference, ...] = ()
 
 
+class Generation(msgspec.Struct, frozen=True):
+    """A module that a rule ran: its number, and since when, by the wall clock."""
+
+    number: int
+    sha256: str
+    version: str
+    since: str
+
+
 class RuleView(msgspec.Struct, frozen=True):
     """One rule as it stands now: the row on the screen and in the summary."""
 
@@ -167,6 +176,9 @@ class RuleView(msgspec.Struct, frozen=True):
     traps_by_kind: dict[str, int] = {}
     shadow: ShadowView | None = None
     retry_seconds: float = 0.0  # until a quarantined rule is tried again
+    last_failure: str = ""  # the newest trap or missed deadline, and at which event
+    log_lines: tuple[str, ...] = ()  # the newest, oldest first
+    generations: tuple[Generation, ...] = ()  # the newest, oldest first
 
     @property
     def permissions(self) -> str:

@@ -11,6 +11,7 @@ from textual import on
 from textual.screen import Screen
 
 from sentinel_tui.screens.confirm import ConfirmScreen, Question
+from sentinel_tui.screens.report import ReportScreen
 from sentinel_tui.widgets.line_bar import LineBar, Prompt
 
 if TYPE_CHECKING:
@@ -45,15 +46,17 @@ class ActionScreen(Screen[None]):
         raise NotImplementedError
 
     def tell(self, sentence: str, *, bad: bool = False) -> None:
-        """Say this in the status line."""
+        """Say this in the status line, and below a page that is over it."""
         self.status.tell(sentence, bad=bad)
+        if isinstance(page := self.app.screen, ReportScreen):
+            page.tell(sentence, bad=bad)
 
-    def await_answer(self, command: Future[str]) -> None:
-        """Tell what comes of a command to the engine: its sentence, or why it was refused."""
+    def await_answer(self, command: Future[str], offer: str = "") -> None:
+        """Tell what comes of a command to the engine: its sentence and the ``offer``, or why it was refused."""
 
         async def tell() -> None:
             try:
-                self.answer, bad = await asyncio.wrap_future(command), False
+                self.answer, bad = await asyncio.wrap_future(command) + offer, False
             except Exception as error:  # noqa: BLE001 - whatever was refused, the user reads why and goes on
                 self.answer, bad = str(error) or type(error).__name__, True
             self.tell(self.answer, bad=bad)

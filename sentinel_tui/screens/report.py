@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from sentinel_engine.snapshot import Alert, Snapshot
 from sentinel_tui.keymap import ACTIONS
 from sentinel_tui.widgets import figures
+from sentinel_tui.widgets.bars import StatusBar
 from sentinel_tui.widgets.lines import Line, TextPane
 from sentinel_tui.widgets.paint import fit
 from sentinel_tui.widgets.tree import fact, fact_lines, tree_lines
@@ -31,24 +32,37 @@ class _PagePane(TextPane):
         self._page = page
 
     def on_resize(self) -> None:
-        self.show(self._page(self.scrollable_content_region.width))
+        self.lay_out(self._page)
+
+    def lay_out(self, page: Page) -> None:
+        """Show this page, in as much width as there is."""
+        self._page = page
+        self.show(page(self.scrollable_content_region.width))
 
 
 class ReportScreen(ModalScreen[None]):
-    """One scrolling page; Escape, q or Enter closes it."""
+    """One scrolling page; Escape, Backspace, q or Enter closes it."""
 
-    BINDINGS: ClassVar = [Binding("escape,q,enter,question_mark", "dismiss", "close", show=False)]
+    BINDINGS: ClassVar = [Binding("escape,backspace,q,enter,question_mark", "dismiss", "close", show=False)]
 
     def __init__(self, title: str, page: Page) -> None:
         super().__init__()
-        self._title = title
-        self._page = page
+        self._pane = _PagePane(page)
+        self._pane.border_title, self._pane.border_subtitle = Content(title), "esc closes"
+        self._status = StatusBar(id="page-status")
 
     def compose(self) -> ComposeResult:
-        """The page in a frame."""
-        pane = _PagePane(self._page)
-        pane.border_title, pane.border_subtitle = Content(self._title), "esc closes"
-        yield pane
+        """The page in a frame, and below it what was said last."""
+        yield self._pane
+        yield self._status
+
+    def show_page(self, page: Page) -> None:
+        """Show this one from now on."""
+        self._pane.lay_out(page)
+
+    def tell(self, sentence: str, *, bad: bool = False) -> None:
+        """Say this below the page."""
+        self._status.tell(sentence, bad=bad)
 
 
 def help_page(width: int) -> list[Line]:

@@ -3,33 +3,73 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar, Final
 
-from sentinel_engine.snapshot import Latency, RuleView, ShadowView
+from textual.binding import Binding
+
+from sentinel_engine.snapshot import Alert, Latency, RuleView, ShadowView
 from sentinel_engine.text import inert
-from sentinel_tui.screens.report import Page
+from sentinel_tui.keymap import ACTIONS, RULES
+from sentinel_tui.screens.report import Page, ReportScreen
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import Line
 from sentinel_tui.widgets.paint import SEVERITY_MARKS, fit
 from sentinel_tui.widgets.rules import shadow_in_short
 from sentinel_tui.widgets.tree import fact
+from sentinel_tui.widgets.trends import SAMPLE_SECONDS, Sample
 
 _BAR: Final = 40
 _SHORT_HASH: Final = 12
+_ALERTS: Final = 10
 
 
-def rule_page(rule: RuleView) -> Page:
-    """Everything that is known about a rule."""
+class RuleScreen(ReportScreen):
+    """A rule's page as it is now, with the keys of the rules pane. ``look`` gives the page, None when it is gone."""
+
+    BINDINGS: ClassVar = [
+        Binding(action.key, f"pass_on({action.name!r})", action.help, show=False)
+        for action in ACTIONS
+        if action.context == RULES and action.name not in {"screen.details", "next_sort"}
+    ]
+
+    def __init__(self, title: str, look: Callable[[], Page | None], act: Callable[[str], Awaitable[object]]) -> None:
+        super().__init__(title, look() or (lambda _: ()))
+        self._look = look
+        self._act = act
+
+    def on_mount(self) -> None:
+        """Look again each second, and say which keys work."""
+        keys = "  ".join(f"{action.shown} {action.label}" for action in ACTIONS if action.context == RULES)
+        self.tell(keys.replace("enter details  ", "").replace(", sort  ", ""))
+        self.set_interval(1, self._look_again)
+
+    def _look_again(self) -> None:
+        if page := self._look():
+            self.show_page(page)
+
+    async def action_pass_on(self, name: str) -> None:
+        """Do it to this rule, which is the selected one of the main screen."""
+        await self._act(name.removeprefix("screen."))  # this screen is not the one that is meant
+
+
+def rule_page(rule: RuleView, trend: Sequence[Sample] = (), alerts: Sequence[Alert] = ()) -> Page:
+    """Everything that is known about a rule. ``alerts``: its own, oldest first."""
 
     def page(width: int) -> list[Line]:
         lines = [line for label, text in _facts(rule).items() for line in fact(label, text, width)]
+        if trend:
+            lines += [(), *_trends(trend, width)]
         if rule.latency_ns.histogram:
             lines += [(), (("Latency of the calls that were timed", "accent strong"),)]
             lines += _histogram(rule.latency_ns, width)
         if rule.shadow:
             lines += [(), (("Its shadow: the same events, without a voice", "accent strong"),)]
             lines += _shadow(rule.shadow, width)
+        for title, rows in _lists(rule, alerts).items():
+            if rows:
+                lines += [(), ((title, "accent strong"),)]
+                lines += [((fit(label, 20), "muted"), (fit(text, width - 20), "text")) for label, text in rows]
         return lines
 
     return page
@@ -55,9 +95,36 @@ def _facts(rule: RuleView) -> Mapping[str, str]:
         "errors": f"traps {rule.traps:,}  timeouts {rule.timeouts:,}  errors {rule.errors:,}",
         **({"skipped": f"{rule.skipped:,} events that it was not asked about, for that"} if rule.skipped else {}),
         **({"traps": inert(kinds, 2000)} if kinds else {}),
+        **({"last": rule.last_failure} if rule.last_failure else {}),
         "logs": f"{rule.logs:,} kept  {rule.dropped_logs:,} dropped",
         "dropped": f"{rule.dropped_matches:,} matches that were counted only",
     }
+
+
+def _lists(rule: RuleView, alerts: Sequence[Alert]) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """What there are several of, newest first."""
+    return {
+        "Its newest alerts": [(one.time[11:23], f"×{one.count}  {one.message}") for one in reversed(alerts[-_ALERTS:])],
+        "What it logged last": [("", line) for line in reversed(rule.log_lines)],
+        "Its generations": [
+            (f"{one.number}  {one.since[:19].replace('T', ' ')[5:]}", f"{one.version}  sha256 {one.sha256}")
+            for one in reversed(rule.generations)
+        ],
+    }
+
+
+def _trends(trend: Sequence[Sample], width: int) -> list[Line]:
+    """Latency and memory over the time that this console has looked."""
+    room = max(1, min(len(trend), width - 36))
+    minutes = room * SAMPLE_SECONDS / 60
+    times, sizes = [one.mean_ns for one in trend[-room:]], [one.memory for one in trend[-room:]]
+    over = f"over {minutes:.1f} min"
+    return [
+        ((fit("mean", 9), "muted"), (figures.sparkline(times, room), "accent"),
+         (f"  now {figures.nanoseconds(times[-1])}, at most {figures.nanoseconds(max(times))}", "text")),
+        ((fit("memory", 9), "muted"), (figures.sparkline(sizes, room), "accent"),
+         (f"  now {figures.size(sizes[-1])}, {over}", "text")),
+    ]  # fmt: skip
 
 
 def _latency(latency: Latency) -> str:

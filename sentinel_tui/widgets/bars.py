@@ -131,12 +131,15 @@ def _rules(snapshot: Snapshot) -> Forms:
     states = Counter(rule.state for rule in snapshot.rules)
     on = states[RuleState.ENABLED]
     bad = states[RuleState.FAILED] + states[RuleState.QUARANTINED]
-    off = len(snapshot.rules) - on - bad
+    resting = states[RuleState.LOADED]
     failed: Span = (f" {bad} bad", "bad strong" if bad else "muted")
+    # What the operator has switched off is a hole in what is seen: no screen is too small to say so.
+    holes = [(f" {off} off", "warn strong")] if (off := states[RuleState.DISABLED]) else []
+    rested: list[Span] = [(f" {resting} resting", "muted")] if resting else []
     return [
-        [(f"rules {on} on", "text"), (f" {off} off", "muted"), failed],
-        [(f"rules {on} on", "text"), failed],
-        [(f"{on} on", "text"), failed],
+        [(f"rules {on} on", "text"), *holes, *rested, failed],
+        [(f"rules {on} on", "text"), *holes, failed],
+        [(f"{on} on", "text"), *holes, failed],
     ]
 
 

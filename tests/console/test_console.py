@@ -151,8 +151,14 @@ async def test_narrow_screen_shows_one_pane_at_a_time() -> None:
 async def test_space_switches_the_selected_rule_off_and_on() -> None:
     async with console() as it:
         await it.press("2", "down", "space")
+        assert "Switch sensitive-file-read off?" in it.text
+        await it.press("enter")  # comes too easily to be a yes
+        assert it.stage.calls == []
+        assert "nothing was done" in it.lines[-2]
+        await it.press("space", "y")
         await it.look()
         assert it.stage.calls == [("set_enabled", "sensitive-file-read", False)]
+        assert "1 on 2 off 2 bad" in it.lines[0]
         assert "○ sensitive-file-read" in it.text
         assert "set_enabled done" in it.lines[-2]
         await it.press("space")
@@ -291,7 +297,7 @@ async def test_keys_that_come_at_once_go_where_they_belong() -> None:
         assert it.app.main.events.where.text == "kind=exec"
         it.burst("2", "down", "down", "3", "down", "2", "up")
         await it.until(lambda: it.app.main.alerts.cursor == 1 and it.app.main.rules.cursor == 1)
-        it.burst("space", "r")
+        it.burst("space", "y", "r")
         await it.until(lambda: len(it.stage.calls) == 2)
         assert it.stage.calls == [("set_enabled", "sensitive-file-read", False), ("reload", "sensitive-file-read")]
 

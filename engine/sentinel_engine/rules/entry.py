@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
+from sentinel_engine.describe import rfc3339
 from sentinel_engine.rules.manifest import RuleError
 from sentinel_engine.rules.quarantine import Quarantine
 from sentinel_engine.rules.shadow import Shadow
 from sentinel_engine.schema import KINDS
-from sentinel_engine.snapshot import RuleState, RuleView
+from sentinel_engine.snapshot import Generation, RuleState, RuleView
+from sentinel_engine.text import lossless
 from sentinel_engine.wasm.rule import LoadedRule
+
+_GENERATIONS_KEPT: Final = 12
 
 
 @dataclass(slots=True)
@@ -29,6 +36,8 @@ class Entry:
     reason: str = ""
     generation: int = 0
     quarantine: Quarantine = field(default_factory=Quarantine)
+    last_failure: str = ""
+    generations: deque[Generation] = field(default_factory=lambda: deque(maxlen=_GENERATIONS_KEPT))
 
     @property
     def sha256(self) -> str:
@@ -39,6 +48,8 @@ class Entry:
         """Make this the next generation. It takes the state over when both can; what of that failed is returned."""
         before, self.loaded = self.loaded, rule
         self.generation += 1
+        since = rfc3339(time.time_ns())
+        self.generations.append(Generation(self.generation, rule.sha256, rule.spec.version, since))
         problem = ""
         if before:
             problem = _hand_over(before, rule)
@@ -80,6 +91,8 @@ class Entry:
             generation=self.generation, previous_sha256=self.previous.sha256 if self.previous else "",
             retry_seconds=self.quarantine.left(now) if self.state is RuleState.QUARANTINED else 0.0,
             shadow=self.shadow.view() if self.shadow else None,
+            last_failure=self.last_failure, log_lines=tuple(map(lossless, figures.last_logs)),
+            generations=tuple(self.generations),
         )  # fmt: skip
 
 

@@ -144,7 +144,8 @@ class Registry:
     def _note_failures(self, entry: Entry, failures: list[Failure], base: int) -> str:
         """Count them; what to say when that was one too many."""
         last = failures[-1]
-        entry.reason = f"failed at event {base + last.index}: {last.reason}"
+        entry.last_failure = f"event {base + last.index}: {last.reason}"
+        entry.reason = f"failed at {entry.last_failure}"
         if not entry.quarantine.note(len(failures), self._monotonic()):
             return ""
         entry.state = RuleState.QUARANTINED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,6 +21,7 @@ from sentinel_engine.wasm.selection import Selection
 
 _TEXT_LIMIT: Final = 512
 _TRAP_KINDS: Final = 8
+_LOGS_KEPT: Final = 12
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Figures:
     peak_memory: int = 0
     histogram: Sequence[int] = ()
     traps_by_kind: Counter[str] = field(default_factory=Counter)
+    last_logs: deque[bytes] = field(default_factory=lambda: deque(maxlen=_LOGS_KEPT))  # oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ class LoadedRule:
         if outcome.logs:
             figures.logs += len(outcome.logs)
             figures.dropped_logs += outcome.dropped_logs
+            figures.last_logs.extend(line[:_TEXT_LIMIT] for _, line in outcome.logs[-_LOGS_KEPT:])
 
     def _discard(self) -> None:
         assert self._instance is not None

@@ -1,0 +1,60 @@
+"""A short list to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from sentinel_tui.screens.confirm import FRAME_WIDTH
+from sentinel_tui.widgets.lines import SelectPane
+from sentinel_tui.widgets.paint import Span, fit
+
+
+class _Option(str):
+    """A row; it is its own key."""
+
+    __slots__ = ()
+
+    @property
+    def key(self) -> str:
+        return str(self)
+
+
+class _Options(SelectPane[_Option]):
+    def spans(self, row: _Option, width: int) -> Sequence[Span]:
+        return [(fit(row, width), "text")]
+
+
+class ChoiceScreen(ModalScreen[int | None]):
+    """Enter takes the selected one, Escape none; the result is its index."""
+
+    BINDINGS: ClassVar = [
+        Binding("enter", "take", "take", priority=True),
+        Binding("escape,q,backspace", "dismiss(None)", "none", priority=True),
+    ]
+
+    def __init__(self, title: str, options: Sequence[str]) -> None:
+        super().__init__()
+        self._pane = _Options(id="confirm")
+        self._pane.border_title = Content(title)
+        self._pane.border_subtitle = "enter takes it · esc none"
+        self._pane.styles.height = min(len(options), 15) + 2
+        self._pane.styles.width = FRAME_WIDTH
+        self._pane.show([_Option(option) for option in options])
+
+    def compose(self) -> ComposeResult:
+        """The list in a frame."""
+        yield self._pane
+
+    def on_mount(self) -> None:
+        """The keys are for the list."""
+        self._pane.focus()
+
+    def action_take(self) -> None:
+        """Take the selected one."""
+        self.dismiss(self._pane.cursor)

@@ -14,12 +14,13 @@ from textual.events import DescendantFocus
 
 from sentinel_engine.snapshot import Snapshot
 from sentinel_engine.text import inert
+from sentinel_tui.actions.alerts import AlertActions
 from sentinel_tui.actions.replay import ReplayActions
 from sentinel_tui.actions.response import ResponseActions
 from sentinel_tui.actions.rules import RuleActions
 from sentinel_tui.actions.stream import StreamActions
 from sentinel_tui.keymap import ALERTS, REPLAY, RULES, SCREEN, STREAM, TREE, bindings
-from sentinel_tui.screens.report import Page, ReportScreen, alert_page, help_page, loss_page
+from sentinel_tui.screens.report import Page, ReportScreen, help_page, loss_page
 from sentinel_tui.screens.rule_page import RuleScreen, rule_page
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.alerts import AlertsPane
@@ -50,7 +51,7 @@ def _limits(snapshot: Snapshot) -> str:
     return " · ".join(filter(None, (inert(snapshot.scope, 200), off)))
 
 
-class MainScreen(RuleActions, StreamActions, ResponseActions, ReplayActions):
+class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, ReplayActions):
     """Polls the pipeline; owns the filter and the pause."""
 
     BINDINGS: ClassVar = [*bindings(SCREEN), *bindings(REPLAY)]
@@ -103,7 +104,7 @@ class MainScreen(RuleActions, StreamActions, ResponseActions, ReplayActions):
         live = self._frozen_at is None
         with self.app.batch_update():
             if live:
-                self.alerts.show_alerts(snapshot.alerts)
+                self.alerts.show_alerts(snapshot.alerts, snapshot.hidden)
             if self._polls % _PANE_POLLS == 0:
                 self._show_header(snapshot)
                 self.events.limits = _limits(snapshot)
@@ -127,8 +128,8 @@ class MainScreen(RuleActions, StreamActions, ResponseActions, ReplayActions):
         if snapshot.notices and snapshot.notices != self._notices:
             self._notices = snapshot.notices
             # The answer to a command is a notice too, but that was told already, and as what it is.
-            if not (self.answer and snapshot.notices[-1].endswith(self.answer)):
-                newest = snapshot.notices[-1]
+            newest = snapshot.notices[-1]
+            if not (self.answer and (newest.endswith(self.answer) or self.answer.endswith(newest))):
                 self.tell(f"{newest}; h runs it over the past" if _RELOADED.search(newest) else newest)
         if snapshot.source.problem != self._problem:
             self._problem = snapshot.source.problem
@@ -198,8 +199,8 @@ class MainScreen(RuleActions, StreamActions, ResponseActions, ReplayActions):
             self.app.push_screen(
                 RuleScreen(f"Rule: {inert(rule.id)}", partial(self._rule_page, rule.id, rule.path), self.run_action)
             )
-        elif self.pane == "alerts" and (alert := self.alerts.alert):
-            self.app.push_screen(ReportScreen(f"Alert: {inert(alert.rule.id)}", alert_page(alert)))
+        elif self.pane == "alerts":
+            self.open_alert()
 
     def _rule_page(self, rule_id: str, path: str) -> Page | None:
         snapshot = self.pipeline.snapshot()

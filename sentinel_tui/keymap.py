@@ -78,7 +78,15 @@ _RULES: Final = (
 )
 _ALERTS: Final = (
     Action("enter", "screen.details", "enter", "details", "all about the selected alert: event, tree, logs", ALERTS),
+    Action("a", "screen.acknowledge", "a", "ack", "acknowledge the alert, or all of its group; again: not", ALERTS),
+    Action("x", "screen.suppress", "x", "suppress", "hide it and what is like it, for a time: shows how many", ALERTS),
     _respond(ALERTS),
+    Action("n", "screen.note", "n", "note", "write something beside the alert", ALERTS),
+    Action("m", "screen.bookmark_alert", "m", "mark", "bookmark the alert; again: not", ALERTS),
+    Action("i", "screen.filter_alerts", "i", "filter alerts", "filter the alerts by any field", ALERTS),
+    Action("v", "toggle_acknowledged", "v", "acked", "hide acknowledged alerts, or show them again", ALERTS),
+    Action("G", "toggle_groups", "G", "group", "show alerts that are alike as one, or each on its own", ALERTS),
+    Action("X", "screen.suppressions", "X", "", "what is suppressed, and how much; enter shows it again", ALERTS),
 )
 _TREE: Final = (_respond(TREE),)
 _STREAM: Final = (Action("f", "last", "f", "", "follow the newest events again", STREAM),)

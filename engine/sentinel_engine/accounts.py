@@ -7,6 +7,7 @@ from collections import deque
 
 import psutil
 
+from sentinel_engine.alerts import AlertBook
 from sentinel_engine.collector.source import Source
 from sentinel_engine.history import History
 from sentinel_engine.records import Batch
@@ -104,13 +105,13 @@ class Accounts:
         """Resident now."""
         return int(self._me.memory_info().rss)
 
-    def summary(self, alerts: dict[str, int], rules: tuple[RuleView, ...]) -> Summary:
+    def summary(self, book: AlertBook, rules: tuple[RuleView, ...]) -> Summary:
         """All of it, for the journal and the last line."""
         duration = self.elapsed()
         return Summary(
             events=self.events(),
             lost=self.lost(),
-            alerts=alerts,
+            alerts=dict(book.by_rule),
             rules=rules,
             duration=duration,
             cpu_percent=100 * (sum(self._me.cpu_times()[:2]) - self._cpu_began) / duration,
@@ -120,4 +121,5 @@ class Accounts:
             suppressed=self._source.suppressed(),
             scope=str(self._source.scope),
             evicted=self.evicted(),
+            hidden=dict(+book.hidden),
         )

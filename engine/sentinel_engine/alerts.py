@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +15,8 @@ from sentinel_engine.processes import ProcessTable
 from sentinel_engine.records import Clock, Record
 from sentinel_engine.rules.verdict import SHOWN_AGAIN, SUPPRESSED, Verdict, coverage
 from sentinel_engine.schema import RecordFlag
-from sentinel_engine.snapshot import Alert, RuleRef, Severity
+from sentinel_engine.snapshot import Alert, RuleRef, Severity, Triage
+from sentinel_engine.triage import Suppressions, Wish
 
 _SECOND: Final = 1_000_000_000
 # The same rule, process and object within this time is one alert with a count.
@@ -72,7 +75,9 @@ class AlertBook:
         self._noted_ns = 0
         self._changed: dict[str, None] = {}
         self.by_rule: Counter[str] = Counter()
-        self.by_severity: Counter[Severity] = Counter()
+        self.by_severity: Counter[Severity] = Counter()  # without those that are hidden
+        self.suppressions = Suppressions(clock)
+        self.hidden: Counter[str] = Counter()
         self.limited: Counter[str] = Counter()
 
     def note_loss(self, boot_ns: int, total: int) -> None:
@@ -128,6 +133,8 @@ class AlertBook:
 
     def _repeat(self, fold: _Fold, record: Record) -> None:
         alert, before = self._alerts[fold.alert_id], fold.last_ns
+        if alert.triage.suppressed and not self.suppressions.hiding(alert, record.boot_ns):
+            alert = self._unhide(alert)  # it goes on after the time of its suppression
         fold.last_ns = max(before, record.boot_ns)
         self._change(
             fold,
@@ -135,7 +142,7 @@ class AlertBook:
             last_time=rfc3339(self._clock.epoch_ns(fold.last_ns)),
             loss=alert.loss + sum(loss.events for loss in self._losses if before <= loss.since_ns < fold.last_ns),
         )
-        self._count(alert.rule)
+        self._count(alert)
 
     def _change(self, fold: _Fold, **fields: Any) -> None:
         self._alerts[fold.alert_id] = msgspec.structs.replace(self._alerts[fold.alert_id], **fields)
@@ -163,15 +170,60 @@ class AlertBook:
             score=verdict.score,
             past=past,
         )
+        if hidden_by := self.suppressions.hiding(alert, record.boot_ns):
+            alert = msgspec.structs.replace(alert, triage=Triage(suppressed=hidden_by))
         self._alerts[alert.id] = alert
-        self._count(alert.rule)
+        self._count(alert)
         if len(self._alerts) > _KEPT_ALERTS:
             self._alerts.popitem(last=False)
         return alert
 
-    def _count(self, rule: RuleRef) -> None:
-        self.by_rule[rule.id] += 1
-        self.by_severity[rule.severity] += 1
+    def _count(self, alert: Alert) -> None:
+        self.by_rule[alert.rule.id] += 1
+        if alert.triage.suppressed:
+            self.hidden[alert.rule.id] += 1
+        else:
+            self.by_severity[alert.rule.severity] += 1
+
+    def triage(self, ids: Iterable[str], change: Callable[[Triage], Triage]) -> int:
+        """Change what was made of these alerts; how many are still there."""
+        found = [self._alerts[one] for one in ids if one in self._alerts]
+        for alert in found:
+            self._retell(alert, change(alert.triage))
+        return len(found)
+
+    def _retell(self, alert: Alert, triage: Triage) -> Alert:
+        self._alerts[alert.id] = alert = msgspec.structs.replace(alert, triage=triage)
+        self._changed[alert.id] = None
+        return alert
+
+    def suppress(self, wish: Wish) -> int:
+        """Hide what it names from now on, and of what is there; how many that are."""
+        newest_ns = max((fold.last_ns for fold in self._folds.values()), default=0)
+        self.suppressions.add(wish, max(newest_ns, self._noted_ns))
+        found = [one for one in self._alerts.values() if not one.triage.suppressed and wish.hides(one)]
+        for alert in found:
+            hidden_by = self.suppressions.hiding(alert, 0, alert.count)
+            self._retell(alert, msgspec.structs.replace(alert.triage, suppressed=hidden_by))
+            self.by_severity[alert.rule.severity] -= alert.count
+            self.hidden[alert.rule.id] += alert.count
+        return len(found)
+
+    def unsuppress(self, number: int) -> str | None:
+        """Show again what this suppression hides; its expression, None when there is none."""
+        text = self.suppressions.remove(number)
+        for alert in [one for one in self._alerts.values() if text and one.triage.suppressed == text]:
+            self._unhide(alert)
+        return text
+
+    def _unhide(self, alert: Alert) -> Alert:
+        self.by_severity[alert.rule.severity] += alert.count
+        self.hidden[alert.rule.id] -= alert.count
+        return self._retell(alert, msgspec.structs.replace(alert.triage, suppressed=""))
+
+    def expired(self) -> list[str]:
+        """A sentence for each suppression whose time is over."""
+        return self.suppressions.expire(self._noted_ns)
 
     def _loss_before(self, boot_ns: int) -> int:
         window = boot_ns - LOSS_WINDOW_NS
@@ -184,9 +236,9 @@ class AlertBook:
         return changed
 
     def newest(self, limit: int) -> tuple[Alert, ...]:
-        """The last ``limit`` alerts, oldest first."""
-        ids = list(self._alerts)[-limit:]
-        return tuple(self._alerts[one] for one in ids)
+        """The last ``limit`` alerts that are not hidden, oldest first."""
+        shown = (alert for alert in reversed(self._alerts.values()) if not alert.triage.suppressed)
+        return tuple(islice(shown, limit))[::-1]
 
     @property
     def total(self) -> int:

@@ -72,10 +72,25 @@ class History:
                         return found[::-1]
         return found[::-1]
 
+    def head(
+        self, view: Callable[[Record], dict[str, Any]], where: Filter, limit: int, after: int
+    ) -> list[dict[str, Any]]:
+        """The first ``limit`` events after the one of this ordinal that match, oldest first; otherwise as ``tail``."""
+        found: list[dict[str, Any]] = []
+        for batch in self.since(after):
+            indexes = [index for index in _candidates(batch, where, len(batch)) if batch.base + index > after]
+            for index in reversed(indexes):
+                event = view(batch.at(index))
+                if where.accepts(event):
+                    found.append(event)
+                    if len(found) >= limit:
+                        return found
+        return found
+
     def since(self, seq: int) -> list[Batch]:
-        """The batches after the event of this ordinal, oldest first."""
+        """The batches that have events after the one of this ordinal, oldest first."""
         with self._lock:
-            return [batch for batch in self._batches if batch.base > seq]
+            return [batch for batch in self._batches if batch.base + len(batch) > seq + 1]
 
     def _newest_first(self, before: int | None) -> Iterator[Batch]:
         with self._lock:

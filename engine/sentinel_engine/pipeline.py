@@ -39,6 +39,7 @@ from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.segments import SegmentWriter
 from sentinel_engine.session import KeptRule, Session, now, operator
 from sentinel_engine.snapshot import Action, Alert, Snapshot, Summary
+from sentinel_engine.triage import TriageControl
 from sentinel_engine.views import Views
 
 _QUEUE_BATCHES: Final = 32
@@ -88,6 +89,7 @@ class Pipeline:
         shown = listener.shown if listener and not recorder else ALL_KINDS
         self._demand = Demand(source.set_mask, shown)
         self._book = AlertBook(source.clock, self._processes)
+        self.triage = TriageControl(self._book, self)
         self._history = History(0 if listener else DEFAULT_BYTES)
         self._inbox: queue.Queue[Batch] = queue.Queue(_QUEUE_BATCHES)
         self._commands: deque[tuple[Callable[[], str], Future[str]]] = deque()
@@ -140,10 +142,11 @@ class Pipeline:
 
         Only those with ``after`` < ``seq`` < ``before``: a front end that follows never searches twice.
         """
-        events = self._history.tail(self._processes.event, where, limit, before, after)
-        for event in events:
-            event["detail"] = detail(event)
-        return events
+        return _detailed(self._history.tail(self._processes.event, where, limit, before, after))
+
+    def events_after(self, where: Filter, limit: int, after: int) -> list[dict[str, Any]]:
+        """The first ``limit`` event objects after this ``seq`` that match, as with :meth:`events`."""
+        return _detailed(self._history.head(self._processes.event, where, limit, after))
 
     def show(self, kinds: int) -> None:
         """Say which kinds the front end shows from now on (a mask): what no rule wants either is not collected."""
@@ -404,7 +407,7 @@ class Pipeline:
         self._note_loss()
         for alert in self._book.changed():
             self._tell(alert)
-        for notice in self._registry.notices():
+        for notice in (*self._registry.notices(), *self._book.expired()):
             self.record_action("notice", "", notice)
         if said := self._demand.follow(self._registry.subscribed()):
             self.record_action("collection", "", said)
@@ -413,7 +416,13 @@ class Pipeline:
         self._snapshot = self._views.snapshot(self._notices, self._problem)
 
     def _checkpoint(self) -> Summary:
-        summary = self._accounts.summary(dict(self._book.by_rule), self._views.rules())
+        summary = self._accounts.summary(self._book, self._views.rules())
         if self._session:
             self._session.write(summary)
         return summary
+
+
+def _detailed(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for event in events:
+        event["detail"] = detail(event)
+    return events

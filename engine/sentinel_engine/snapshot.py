@@ -69,6 +69,15 @@ class ProcessEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     raw_b64: dict[str, Any] = {}  # the exact bytes of each field that is not plain UTF-8
 
 
+class Triage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the operator made of an alert. ``suppressed``: the expression that hides it from the screen."""
+
+    acknowledged: bool = False
+    bookmarked: bool = False
+    note: str = ""
+    suppressed: str = ""
+
+
 class Alert(msgspec.Struct, frozen=True, tag="alert", tag_field="type"):
     """One alert: a rule's verdict about an event, with everything needed to judge it."""
 
@@ -85,6 +94,7 @@ class Alert(msgspec.Struct, frozen=True, tag="alert", tag_field="type"):
     loss: int = 0  # events lost in its window, from 10 s before the first event to the last: the tree may be incomplete
     score: int = 1
     past: bool = False  # found afterwards, by a rule that was run over what had already happened
+    triage: Triage = Triage()
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -220,6 +230,7 @@ class Summary(msgspec.Struct, frozen=True, tag="summary", tag_field="type"):
     scope: str = ""  # who was reported, as on the command line; empty for everybody
     evicted: dict[str, int] = {}  # kind -> raw events that left the session's folder for newer ones
     gaps: Gaps | None = None  # None for a recording
+    hidden: dict[str, int] = {}  # rule -> alerts that the operator's suppressions kept from the screen
 
     @property
     def total_lost(self) -> int:
@@ -250,6 +261,15 @@ class HuntView(msgspec.Struct, frozen=True):
     running: bool
 
 
+class SuppressionView(msgspec.Struct, frozen=True):
+    """What keeps alerts from the screen: an expression, how many it has hidden, and until when (RFC 3339, or empty)."""
+
+    number: int
+    text: str
+    hidden: int
+    until: str = ""
+
+
 class SourceView(msgspec.Struct, frozen=True):
     """Where events come from: ``live`` or the name of a recording, and whether it has ended."""
 
@@ -276,7 +296,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     rules: tuple[RuleView, ...]
     alerts: tuple[Alert, ...]  # the newest, oldest first
     total_alerts: int
-    severities: dict[Severity, int]  # the same, by severity
+    severities: dict[Severity, int]  # the same, by severity, without those that are hidden
     cpu_percent: float
     rss_bytes: int
     session: str
@@ -287,6 +307,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     notices: tuple[str, ...] = ()  # newest last: reloads, failures, things to know
     gaps: Gaps | None = None
     hunt: HuntView | None = None
+    hidden: int = 0  # alerts that suppressions keep from the screen; they are in the journal
+    suppressions: tuple[SuppressionView, ...] = ()
 
     @property
     def total_lost(self) -> int:

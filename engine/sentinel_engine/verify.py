@@ -18,12 +18,13 @@ from sentinel_engine.rules.registry import Registry
 from sentinel_engine.rules.workshop import Finding
 from sentinel_engine.segments import segments_in
 from sentinel_engine.session import KeptRule, SessionError, module_path, read_entries
-from sentinel_engine.snapshot import Action, Alert
+from sentinel_engine.snapshot import Action, Alert, Triage
 from sentinel_engine.wasm.rule import LoadedRule
 
 _SWITCHES = {"enable": True, "disable": False}
-# What the same events need not give again: losses are counted as time goes by, and the past was found by hand.
-_NOT_COMPARED = {"loss": 0}
+# What the same events need not give again: losses are counted as time goes by, and what the operator made of an alert
+# is not of its events.
+_NOT_COMPARED = {"loss": 0, "triage": Triage()}
 
 
 @dataclass(slots=True)

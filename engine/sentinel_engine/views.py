@@ -57,6 +57,8 @@ class Views:
             notices=tuple(notices),
             gaps=accounts.gaps(),
             hunt=self.hunter.view(),
+            hidden=self.book.hidden.total(),
+            suppressions=self.book.suppressions.view(),
         )
 
     def _source_view(self, problem: str) -> SourceView:

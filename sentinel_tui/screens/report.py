@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from sentinel_engine.snapshot import Alert, Snapshot
+from sentinel_engine.snapshot import Snapshot
 from sentinel_tui.keymap import ACTIONS
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.bars import StatusBar
 from sentinel_tui.widgets.lines import Line, TextPane
 from sentinel_tui.widgets.paint import fit
-from sentinel_tui.widgets.tree import fact, fact_lines, tree_lines
+from sentinel_tui.widgets.tree import fact
 
 # Lays a page out for a width.
 Page = Callable[[int], Sequence[Line]]
@@ -65,6 +64,45 @@ class ReportScreen(ModalScreen[None]):
         self._status.tell(sentence, bad=bad)
 
 
+def passed_on(context: str) -> list[BindingType]:
+    """The keys of a pane, for a page about what is selected there."""
+    return [
+        Binding(action.key, f"pass_on({action.name!r})", action.help, show=False)
+        for action in ACTIONS
+        if action.context == context and action.name.startswith("screen.") and action.name != "screen.details"
+    ]
+
+
+class LiveScreen(ReportScreen):
+    """A page that is looked at again each second, with a pane's keys for what it is about.
+
+    ``look`` gives the page, None when there is nothing any more; ``act`` does what a key says on the main screen.
+    """
+
+    context: ClassVar[str]
+
+    def __init__(self, title: str, look: Callable[[], Page | None], act: Callable[[str], Awaitable[object]]) -> None:
+        super().__init__(title, look() or (lambda _: ()))
+        self._look = look
+        self._act = act
+
+    def on_mount(self) -> None:
+        """Say which keys work, and look again from now on."""
+        keys = [action for action in ACTIONS if action.context == self.context and action.name.startswith("screen.")]
+        self.tell("  ".join(f"{one.shown} {one.label}" for one in keys if one.name != "screen.details"))
+        self.set_interval(1, self.look_again)
+
+    def look_again(self) -> None:
+        """Show it as it is now."""
+        if page := self._look():
+            self.show_page(page)
+
+    async def action_pass_on(self, name: str) -> None:
+        """Do it to what is selected on the main screen."""
+        await self._act(name.removeprefix("screen."))  # this screen is not the one that is meant
+        self.look_again()
+
+
 def help_page(width: int) -> list[Line]:
     """Every key and what it does, by where it works."""
     lines: list[Line] = []
@@ -110,12 +148,16 @@ _STAGES: Final = {
 def _coverage(snapshot: Snapshot, width: int) -> list[Line]:
     """What was never asked for: no loss, but nobody has seen it."""
     nobody_asks = "no rule subscribes to them, and the filter leaves them out"
+    hidden: dict[str, int] = {one.text: one.hidden for one in snapshot.suppressions}
     limit = "over the limit of their process; `suppressed` events say whose"
     kept_out = "of kinds while they were off, or of processes out of scope"
     lines: list[Line] = [(), *fact("scope", snapshot.scope or "everybody", width)]
     lines += [(), *fact("off now", ", ".join(snapshot.off) or "no kind", width), *fact("", nobody_asks, width, "muted")]
+    kept_off = "alerts that X lists: in the session, but not on the screen"
     for label, counts, meaning in (
-        ("limited", snapshot.suppressed, limit), ("kept out", snapshot.filtered, kept_out),
+        ("limited", snapshot.suppressed, limit),
+        ("kept out", snapshot.filtered, kept_out),
+        ("hidden", hidden, kept_off),
     ):  # fmt: skip
         lines += [(), *fact(label, figures.kinds(counts) or "0", width), *fact("", meaning, width, "muted")]
     return lines
@@ -134,23 +176,5 @@ def loss_page(snapshot: Snapshot) -> Page:
             text = f"{gaps.counted:,} by the counters, {gaps.seen:,} by the records' sequence numbers so far"
             lines += [(), *fact("counted", text, width)]
         return lines + _coverage(snapshot, width)
-
-    return page
-
-
-def alert_page(alert: Alert) -> Page:
-    """Everything that is known about an alert."""
-
-    def page(width: int) -> list[Line]:
-        lines = fact_lines(alert, width)
-        lines += fact("seen", f"×{alert.count}  first {alert.first_time}  last {alert.last_time}", width)
-        lines += fact("id", f"{alert.id}  score {alert.score}", width)
-        lines += fact("sha256", f"{alert.rule.sha256} of the rule", width)
-        lines += [(), (("Process tree", "accent strong"),), *tree_lines(alert, width)]
-        lines += [(), (("Event", "accent strong"),)]
-        for name, value in alert.event.items():
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            lines += fact(name, text, width, label_width=_FIELD_WIDTH)
-        return lines
 
     return page

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
-
-from textual.binding import Binding
 
 from sentinel_engine.snapshot import Alert, Latency, RuleView, ShadowView
 from sentinel_engine.text import inert
-from sentinel_tui.keymap import ACTIONS, RULES
-from sentinel_tui.screens.report import Page, ReportScreen
+from sentinel_tui.keymap import RULES
+from sentinel_tui.screens.report import LiveScreen, Page, passed_on
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import Line
 from sentinel_tui.widgets.paint import SEVERITY_MARKS, fit
@@ -24,33 +22,11 @@ _SHORT_HASH: Final = 12
 _ALERTS: Final = 10
 
 
-class RuleScreen(ReportScreen):
-    """A rule's page as it is now, with the keys of the rules pane. ``look`` gives the page, None when it is gone."""
+class RuleScreen(LiveScreen):
+    """A rule's page, with the keys of the rules pane."""
 
-    BINDINGS: ClassVar = [
-        Binding(action.key, f"pass_on({action.name!r})", action.help, show=False)
-        for action in ACTIONS
-        if action.context == RULES and action.name not in {"screen.details", "next_sort"}
-    ]
-
-    def __init__(self, title: str, look: Callable[[], Page | None], act: Callable[[str], Awaitable[object]]) -> None:
-        super().__init__(title, look() or (lambda _: ()))
-        self._look = look
-        self._act = act
-
-    def on_mount(self) -> None:
-        """Look again each second, and say which keys work."""
-        keys = "  ".join(f"{action.shown} {action.label}" for action in ACTIONS if action.context == RULES)
-        self.tell(keys.replace("enter details  ", "").replace(", sort  ", ""))
-        self.set_interval(1, self._look_again)
-
-    def _look_again(self) -> None:
-        if page := self._look():
-            self.show_page(page)
-
-    async def action_pass_on(self, name: str) -> None:
-        """Do it to this rule, which is the selected one of the main screen."""
-        await self._act(name.removeprefix("screen."))  # this screen is not the one that is meant
+    BINDINGS: ClassVar = passed_on(RULES)
+    context = RULES
 
 
 def rule_page(rule: RuleView, trend: Sequence[Sample] = (), alerts: Sequence[Alert] = ()) -> Page:

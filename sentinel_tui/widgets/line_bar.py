@@ -20,10 +20,14 @@ _MAX_LINE: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A kind of line: the ``hint`` of an empty one, and what makes its value, or raises ValueError with a sentence."""
+    """A kind of line: the ``hint`` of an empty one, and what makes its value, or raises ValueError with a sentence.
+
+    ``preview``: says while it is typed what it would do, given its value.
+    """
 
     hint: str
     parse: Callable[[str], Any]
+    preview: Callable[[Any], str] | None = None
 
 
 class LineBar(Vertical):
@@ -58,8 +62,19 @@ class LineBar(Vertical):
         self.screen.set_focus(line)
 
     @on(Input.Changed)
-    def _clear_error(self) -> None:
-        self.query_one(Static).update("")
+    def _look_ahead(self, event: Input.Changed) -> None:
+        said = ""
+        if self._prompt.preview:
+            try:
+                said = self._prompt.preview(self._prompt.parse(event.value))
+            except ValueError as error:
+                said = f"… {error}"
+        self._say(said)
+
+    def _say(self, sentence: str, *, bad: bool = False) -> None:
+        below = self.query_one(Static)
+        below.set_class(bad, "-bad")
+        below.update(f"{'✗ ' if bad else ''}{inert(sentence, 200)}")
 
     @on(Input.Submitted)
     def _apply(self, event: Input.Submitted) -> None:
@@ -67,7 +82,7 @@ class LineBar(Vertical):
         try:
             value = self._prompt.parse(event.value)
         except ValueError as error:
-            self.query_one(Static).update(f"✗ {inert(str(error), 200)}")
+            self._say(str(error), bad=True)
             self.query_one(Input).cursor_position = getattr(error, "position", len(event.value))
         else:
             self.post_message(self.Closed(True, value))

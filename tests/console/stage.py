@@ -161,6 +161,9 @@ class Stage:
         events = self.history.tail(_event, where, limit, before, after)
         return [event | {"detail": detail(event)} for event in events]
 
+    def events_after(self, where: Filter, limit: int, after: int) -> list[dict[str, Any]]:
+        return [event | {"detail": detail(event)} for event in self.history.head(_event, where, limit, after)]
+
     @property
     def hunter(self) -> Stage:
         """What is done to the past, too."""

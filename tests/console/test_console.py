@@ -458,7 +458,10 @@ async def test_the_selected_alert_stays_selected_while_others_come() -> None:
 async def test_enter_shows_the_alert_whole_and_escape_closes_it() -> None:
     async with console() as it:
         await it.press("3", "enter")
-        for part in ("Alert: reverse-shell", "stdin is a socket", "T1059.004", "local_port", "40000"):
+        for part in ("Alert: reverse-shell", "stdin is a socket", "T1059.004", "What the process did around it"):
+            assert part in it.text
+        await it.press("end")
+        for part in ("local_port", "40000"):
             assert part in it.text
         await it.press("escape")
         assert "Rules" in it.text
@@ -471,7 +474,7 @@ async def test_enter_on_a_rule_says_why_it_does_not_run() -> None:
 
 
 async def test_help_lists_every_action() -> None:
-    async with console(size=(120, 60)) as it:
+    async with console(size=(120, 120)) as it:
         await it.press("question_mark")
         for action in ACTIONS:
             assert action.help in it.text

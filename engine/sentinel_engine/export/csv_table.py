@@ -15,7 +15,7 @@ from sentinel_engine.text import inert
 COLUMNS: Final = (
     "time", "last_time", "count", "severity", "rule", "version", "attack", "score", "message", "kind", "pid", "ppid",
     "uid", "comm", "exe", "command_line", "path", "addr", "port", "ret", "container", "process_tree", "logs", "loss",
-    "id",
+    "marks", "note", "id",
 )  # fmt: skip
 _EVENT: Final = ("kind", "pid", "ppid", "uid", "comm", "exe", "path", "addr", "port", "ret", "container")
 # A spreadsheet takes a cell that begins so for a formula, full-width forms included.
@@ -48,6 +48,8 @@ def _cells(alert: ExportedAlert) -> dict[str, Any]:
         "process_tree": " > ".join(f"{one.comm}({one.pid})" for one in alert.process_tree),
         "logs": " | ".join(alert.logs),
         "loss": alert.loss,
+        "marks": " ".join(name for name in ("acknowledged", "bookmarked", "suppressed") if getattr(alert.triage, name)),
+        "note": alert.triage.note,
         "id": alert.id,
     }
 

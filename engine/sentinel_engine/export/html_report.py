@@ -13,7 +13,7 @@ from sentinel_engine.describe import detail
 from sentinel_engine.export.case import Case
 from sentinel_engine.export.document import ExportedAlert, Selection, Surroundings
 from sentinel_engine.export.timeline import timeline
-from sentinel_engine.snapshot import ProcessEntry, Summary
+from sentinel_engine.snapshot import ProcessEntry, Summary, Triage
 from sentinel_engine.text import inert
 
 _LIMIT: Final = 8192  # characters of one text
@@ -91,6 +91,10 @@ def _alert(alert: ExportedAlert) -> str:
     if alert.loss:
         said = f"{alert.loss:,} events were lost around this alert: its tree and surroundings may have gaps."
         pieces.append(f'<p class="warning">{said}</p>')
+    if alert.triage != Triage():
+        marks = ("acknowledged", "bookmarked", "suppressed")
+        made = [name for name in marks if getattr(alert.triage, name)] + [alert.triage.note]
+        pieces.append(f"<p>Operator: {_text('; '.join(filter(None, made)))}</p>")
     if alert.logs:
         pieces += ["<h4>What the rule said</h4>", *(f"<p><code>{_text(line)}</code></p>" for line in alert.logs)]
     if alert.surroundings:

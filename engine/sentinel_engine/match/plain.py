@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,8 +20,10 @@ _MASKS: Final = dict.fromkeys(_COMMON, ALL_KINDS) | {
     name: sum(kind.bit for kind in KINDS if name in kind.args + kind.strings)
     for name in {slot for kind in KINDS for slot in kind.args + kind.strings} - set(_COMMON)
 }
+# What an alert has beside the fields of its event.
+ALERT_FIELDS: Final = ("rule", "severity", "attack", "message", "acknowledged", "bookmarked", "note")
 # What a bare word is looked for in; ``kind`` only as a whole word, or "exec" would find every exec_failed.
-_TEXT_FIELDS: Final = ("comm", "exe", "argv", "path", "new_path", "addr", "name", "source")
+_TEXT_FIELDS: Final = ("comm", "exe", "argv", "path", "new_path", "addr", "name", "source", "rule", "message", "note")
 # Fields whose text is in the record's bytes just as it is shown; exe, argv and cwd come from the process table too.
 _RAW_FIELDS: Final = frozenset({"comm", "path", "new_path", "name", "source", "fstype", "params"})
 _WORD: Final = re.compile(r'\s*(?:(?P<field>[A-Za-z]\w*)\s*(?P<op>!?=)\s*)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]+))')
@@ -55,8 +57,8 @@ class Filter:
         return all(test(event) for test in self.tests)
 
 
-def parse(text: str) -> Filter:
-    """Understand a filter; an empty one matches everything. Raises FilterError."""
+def parse(text: str, also: Collection[str] = ()) -> Filter:
+    """Understand a filter; an empty one matches everything. ``also``: fields beside an event's. Raises FilterError."""
     if len(text) > MAX_FILTER:
         raise FilterError(f"a filter has at most {MAX_FILTER} characters", MAX_FILTER)
     mask, needles, tests = ALL_KINDS, [], []
@@ -71,8 +73,9 @@ def parse(text: str) -> Filter:
             tests.append(_contains(value))
             continue
         name, equal = word["field"].lower(), word["op"] == "="
-        _check(name, value, word.start("field"))
-        mask &= _kinds(name, value, equal)
+        if name not in also:
+            _check(name, value, word.start("field"))
+            mask &= _kinds(name, value, equal)
         tests.append(_compare(name, value, equal))
         # A backslash may stand for a byte that is not UTF-8, so such text is not the record's own bytes.
         if equal and name in _RAW_FIELDS and value and "\\" not in value:

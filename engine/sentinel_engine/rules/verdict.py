@@ -14,6 +14,7 @@ LOST: Final = "coverage lost"
 RECOVERED: Final = "coverage recovered"
 SUPPRESSED: Final = "alerts suppressed"
 SHOWN_AGAIN: Final = "alerts shown again"
+_COVERAGE: Final = frozenset(what.replace(" ", "-") for what in (LOST, RECOVERED, SUPPRESSED, SHOWN_AGAIN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class Verdict:
 def verdict_of(rule: LoadedRule, match: Match) -> Verdict:
     """The verdict of a rule's match."""
     return Verdict(rule.spec, rule.sha256, match.index, match.score, tuple(map(lossless, match.logs)))
+
+
+def is_coverage(rule_id: str) -> bool:
+    """Whether this id is of an alert about a rule's own coverage, see :func:`coverage`."""
+    return rule_id.partition(":")[0] in _COVERAGE
 
 
 def coverage(what: str, spec: RuleSpec, sha256: str, said: str, index: int) -> Verdict:

@@ -25,6 +25,10 @@ class _Rate:
         self._second = 0
         self._total = 0
 
+    def restart(self) -> None:
+        """The total begins with 0 again."""
+        self._total = 0
+
     def note(self, second: int, total: int) -> None:
         """Tell the running second and the number of events until now."""
         # Seconds that passed without a view share what came in them; the last one gets the rest.
@@ -51,6 +55,11 @@ class Accounts:
         self._me = psutil.Process()
         self._began = time.monotonic()
         self._cpu_began = sum(self._me.cpu_times()[:2])
+
+    def begin_anew(self) -> None:
+        """Count from 0; the session's time goes on."""
+        self._counts = [0] * len(KINDS)
+        self._rate.restart()
 
     def count(self, batch: Batch) -> None:
         """Add a batch that is handled now."""

@@ -61,10 +61,11 @@ class _Loss:
 class AlertBook:
     """The alerts of a session. All times are the events' own, so a replay gives the same alerts.
 
+    What the operator made of alerts is taken over from the book ``before``, when a recording begins anew.
     A rule may open 20 alerts a second (200 at once); what is beyond is counted in ``limited``.
     """
 
-    def __init__(self, clock: Clock, processes: ProcessTable) -> None:
+    def __init__(self, clock: Clock, processes: ProcessTable, before: AlertBook | None = None) -> None:
         self._clock = clock
         self._processes = processes
         self._alerts: OrderedDict[str, Alert] = OrderedDict()
@@ -76,7 +77,8 @@ class AlertBook:
         self._changed: dict[str, None] = {}
         self.by_rule: Counter[str] = Counter()
         self.by_severity: Counter[Severity] = Counter()  # without those that are hidden
-        self.suppressions = Suppressions(clock)
+        self.suppressions = before.suppressions if before else Suppressions(clock)
+        self._made: dict[str, Triage] = before._made if before else {}  # by alert, of those that were triaged
         self.hidden: Counter[str] = Counter()
         self.limited: Counter[str] = Counter()
 
@@ -169,9 +171,10 @@ class AlertBook:
             loss=self._loss_before(record.boot_ns),
             score=verdict.score,
             past=past,
+            triage=self._made.get(self._id_of(verdict, record), Triage()),
         )
         if hidden_by := self.suppressions.hiding(alert, record.boot_ns):
-            alert = msgspec.structs.replace(alert, triage=Triage(suppressed=hidden_by))
+            alert = msgspec.structs.replace(alert, triage=msgspec.structs.replace(alert.triage, suppressed=hidden_by))
         self._alerts[alert.id] = alert
         self._count(alert)
         if len(self._alerts) > _KEPT_ALERTS:
@@ -189,7 +192,9 @@ class AlertBook:
         """Change what was made of these alerts; how many are still there."""
         found = [self._alerts[one] for one in ids if one in self._alerts]
         for alert in found:
-            self._retell(alert, change(alert.triage))
+            triage = change(alert.triage)
+            self._made[alert.id] = msgspec.structs.replace(triage, suppressed="")
+            self._retell(alert, triage)
         return len(found)
 
     def _retell(self, alert: Alert, triage: Triage) -> Alert:

@@ -40,6 +40,13 @@ class History:
                 self._bytes -= len(oldest.data)
                 self._evicted = [n + oldest.counts[kind.number] for n, kind in zip(self._evicted, KINDS, strict=True)]
 
+    def clear(self) -> None:
+        """Forget all of it, also what had to leave."""
+        with self._lock:
+            self._batches.clear()
+            self._bytes = 0
+            self._evicted = [0] * len(KINDS)
+
     def evicted(self) -> dict[str, int]:
         """Events of each kind that had to leave so far."""
         return {kind.name: n for kind, n in zip(KINDS, self._evicted, strict=True) if n}

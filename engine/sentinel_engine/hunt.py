@@ -190,6 +190,11 @@ class Hunter:
         if self._hunt:
             self._hunt.close()
 
+    def forget(self) -> None:
+        """Stop, and let nothing come of what was found: the past is to be played again."""
+        self.close()
+        self._hunt = None
+
     def _start(self, rule_id: str) -> str:
         if self._hunt and self._hunt.view().running:
             raise RuntimeError(f"{self._hunt.view().rule} is not through with the past yet; cancel that first")
@@ -204,7 +209,8 @@ class Hunter:
 
     def _found(self, batch: Batch, verdicts: list[Verdict]) -> None:
         def take() -> str:
-            self._host.take_past(batch, verdicts)
+            if self._hunt:
+                self._host.take_past(batch, verdicts)
             return ""
 
         self._host.at_rest(take)

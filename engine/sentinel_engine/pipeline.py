@@ -1,14 +1,12 @@
 """The one file that wires source -> rules -> alerts -> journal, and owns the threads.
 
-Two threads: the collector takes batches from the source into a bounded queue, and while that is
-full it does not read, so that events are lost in the kernel's ring alone, where each is counted;
-the engine takes them from the queue and does all the rest. Front ends poll the snapshot.
+Two threads: the collector reads a live source ahead (see there); the engine takes batches from it, or from a
+recording as they are due, and does all the rest. Front ends poll the snapshot.
 """
 
 from __future__ import annotations
 
 import os
-import queue
 import threading
 import time
 from collections import deque
@@ -19,6 +17,8 @@ from typing import Any, Final, Protocol
 
 from sentinel_engine.accounts import Accounts
 from sentinel_engine.alerts import AlertBook
+from sentinel_engine.collector.ahead import Ahead
+from sentinel_engine.collector.recorded import RecordedSource
 from sentinel_engine.collector.scope import Scope
 from sentinel_engine.collector.source import Source
 from sentinel_engine.demand import Demand
@@ -36,13 +36,14 @@ from sentinel_engine.rules.control import RuleControl
 from sentinel_engine.rules.registry import Change, Registry
 from sentinel_engine.rules.verdict import Verdict
 from sentinel_engine.schema import ALL_KINDS
+from sentinel_engine.seeking import Seeker
 from sentinel_engine.segments import SegmentWriter
 from sentinel_engine.session import KeptRule, Session, now, operator
 from sentinel_engine.snapshot import Action, Alert, Snapshot, Summary
 from sentinel_engine.triage import TriageControl
 from sentinel_engine.views import Views
 
-_QUEUE_BATCHES: Final = 32
+_LOOK_SECONDS: Final = 0.05
 _PUBLISH_SECONDS: Final = 0.2
 _CHECKPOINT_SECONDS: Final = 30.0
 _SHOWN_NOTICES: Final = 50
@@ -85,13 +86,10 @@ class Pipeline:
         self._session = session
         self._listener = listener
         self._recorder = recorder
-        self._processes = ProcessTable(source.clock, source.processes, cgroups=source.cgroups)
+        self._feed: Source | Ahead = source if source.playback else Ahead(source)
         shown = listener.shown if listener and not recorder else ALL_KINDS
         self._demand = Demand(source.set_mask, shown)
-        self._book = AlertBook(source.clock, self._processes)
-        self.triage = TriageControl(self._book, self)
         self._history = History(0 if listener else DEFAULT_BYTES)
-        self._inbox: queue.Queue[Batch] = queue.Queue(_QUEUE_BATCHES)
         self._commands: deque[tuple[Callable[[], str], Future[str]]] = deque()
         self.rules = RuleControl(registry, self)
         self._segments = (
@@ -101,30 +99,42 @@ class Pipeline:
         self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
         self.hunter = Hunter(registry, self._past, self)
         self.response: Response | None = None
-        self._views = Views(source, self._accounts, self._registry, self._book, self._demand, self.hunter, session)
+        self.seeker = Seeker(source, self) if isinstance(source, RecordedSource) else None
+        self._seen = 0  # the ordinal that is handled, or comes next
+        self._told_until = 0  # what gave alerts below this ordinal has done so before a seek
+        self._changed = False  # rules are not what they were when the recording began
+        self._begin()
+        self.triage = TriageControl(lambda: self._book, self)
         self._kept: dict[str, str] = {}
         self._problem = ""
         self._closed: Summary | None = None
         self._stopping = threading.Event()
         self._drained = threading.Event()
         self._snapshot = self._views.snapshot(self._notices, self._problem)
-        self._threads = [
-            threading.Thread(target=self._collect, name="collector", daemon=True),
-            threading.Thread(target=self._engine, name="engine", daemon=True),
-        ]
+        self._thread = threading.Thread(target=self._engine, name="engine", daemon=True)
+
+    def _begin(self, before: AlertBook | None = None) -> None:
+        """Know of nothing that has happened yet."""
+        source = self._source
+        self._processes = ProcessTable(source.clock, source.processes, cgroups=source.cgroups)
+        self._book = AlertBook(source.clock, self._processes, before)
+        self._views = Views(
+            source, self._accounts, self._registry, self._book, self._demand, self.hunter, self._session
+        )
 
     # Front ends: any thread.
 
     def start(self) -> None:
-        """Start both threads."""
+        """Start the threads."""
         self._demand.follow(self._registry.subscribed())
         self._checkpoint()
         trim()  # what loading and compiling the rules has left
         threading.stack_size(_STACK_BYTES)
         if self._segments:
             self._segments.start()
-        for thread in self._threads:
-            thread.start()
+        if isinstance(self._feed, Ahead):
+            self._feed.start()
+        self._thread.start()
         self.rules.watch()
 
     def respond(self) -> None:
@@ -181,9 +191,8 @@ class Pipeline:
         self.rules.close()
         self.hunter.close()
         self._stopping.set()
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._compare_gaps()
         self._publish()
         if self._segments:
@@ -203,39 +212,21 @@ class Pipeline:
         self._commands.append((command, future))
         return future
 
-    # The collector thread.
-
-    def _collect(self) -> None:
-        while True:
-            if self._stopping.is_set():
-                self._source.stop()
-            try:
-                batches = self._source.read(0.1)
-            except Exception as error:  # noqa: BLE001 - whatever broke the source, the console must say it and stay up
-                self._problem = f"the event source stopped: {error}"
-                break
-            for batch in batches:
-                self._inbox.put(batch)
-            if not batches and self._source.ended():
-                break
-
     # The engine thread: from here on everything is its own.
 
     def _engine(self) -> None:
         publish_at = checkpoint_at = time.monotonic()
         for rule_id in self._registry.ids():
             self._keep_rule(rule_id)
-        if batch := self._processes.snapshot():  # what was there before us may be what the rules are looking for
-            self._judge(batch)
+        self._judge_those_there()
         while True:
             self._run_commands()
-            try:
-                self._handle(self._inbox.get(timeout=0.05))
-            except queue.Empty:
-                if not self._threads[0].is_alive():
-                    self._drained.set()
-                    if self._stopping.is_set():
-                        return
+            if self._stopping.is_set():
+                self._feed.stop()
+            if not self._take():
+                self._drained.set()
+                if self._stopping.wait(_LOOK_SECONDS):
+                    return
             now = time.monotonic()
             if now >= publish_at:
                 self._publish()
@@ -244,6 +235,37 @@ class Pipeline:
                 self._checkpoint()
                 trim()  # what a storm has left
                 checkpoint_at = now
+
+    def _take(self) -> bool:
+        """Handle what comes next, if it comes soon; False when there is nothing more."""
+        try:
+            batches = self._feed.read(_LOOK_SECONDS)
+        except Exception as error:  # noqa: BLE001 - whatever broke the source, the console must say it and stay up
+            self._problem = f"the event source stopped: {error}"
+            return False
+        for batch in batches:
+            self._handle(batch)
+        return bool(batches) or not self._feed.ended()
+
+    def _judge_those_there(self) -> None:
+        if batch := self._processes.snapshot():  # what was there before us may be what the rules are looking for
+            self._judge(batch)
+
+    def begin_anew(self) -> None:
+        """Play the recording from its first event, as if for the first time. Raises RecordingError."""
+        assert isinstance(self._source, RecordedSource)
+        self._source.rewind()
+        self._tell_changed()
+        self._source.playback.rewound(changed=self._changed)
+        self._told_until = 0 if self._changed else max(self._told_until, self._seen)
+        self._seen, self._changed, self._problem = 0, False, ""
+        self._drained.clear()
+        self.hunter.forget()
+        self._registry.begin_anew()
+        self._accounts.begin_anew()
+        self._history.clear()
+        self._begin(self._book)
+        self._judge_those_there()
 
     def introduce(self, rule_id: str) -> None:
         """Show a new generation the processes that are there; the one before has told of them, so no alert comes."""
@@ -282,14 +304,21 @@ class Pipeline:
                 future.set_result(result)
 
     def _handle(self, batch: Batch) -> None:
+        self._seen = batch.base
         if any(batch.counts[number] for number in TABLE_KINDS):
             self._processes.apply(batch)
         self._accounts.count(batch)
         self._judge(batch)
         self._history.append(batch)
-        self._record(batch)
-        if self._listener:
-            self._listener.on_batch(batch, self._processes.event)
+        if not self._told():
+            self._record(batch)
+            if self._listener:
+                self._listener.on_batch(batch, self._processes.event)
+        self._seen = batch.base + len(batch)
+
+    def _told(self) -> bool:
+        """Whether this was played before: what comes of it is in the journal, and with the front end."""
+        return self._seen < self._told_until
 
     def _judge(self, batch: Batch) -> None:
         verdicts = self._registry.run(batch)
@@ -297,7 +326,8 @@ class Pipeline:
             self._note_loss()
         for verdict in verdicts:
             for alert in self._book.add(verdict, batch.at(verdict.index)):
-                self._tell(alert)
+                if not self._told():
+                    self._tell(alert)
                 if self.playback:
                     self.playback.alerted()
 
@@ -323,6 +353,8 @@ class Pipeline:
             self._note(f"the recording ends here: {error.strerror}")
 
     def _note_loss(self) -> None:
+        if self.playback:
+            return  # a recording says at its end how much was lost, and not when
         now = self._source.now()  # before the counters: what they do not count yet was lost later
         self._book.note_loss(now, self._accounts.lost_in_source())
 
@@ -342,6 +374,11 @@ class Pipeline:
         if self._listener:
             self._listener.on_alert(alert)
 
+    def _tell_changed(self) -> None:
+        for alert in self._book.changed():
+            if not self._told():
+                self._tell(alert)
+
     def _act(self, action: str, target: str, change: Callable[[], str]) -> str:
         try:
             said = change()
@@ -360,6 +397,8 @@ class Pipeline:
     def record_change(self, change: Change, by: str) -> None:
         """Write a change of a rule to the session, and tell the front end. ``by``: empty for the operator."""
         self._note(change.said)
+        if change.ok:
+            self._told_until, self._changed = 0, True
         if self._session:
             who = by or operator()
             seen = self._accounts.total()
@@ -405,8 +444,7 @@ class Pipeline:
 
     def _publish(self) -> None:
         self._note_loss()
-        for alert in self._book.changed():
-            self._tell(alert)
+        self._tell_changed()
         for notice in (*self._registry.notices(), *self._book.expired()):
             self.record_action("notice", "", notice)
         if said := self._demand.follow(self._registry.subscribed()):

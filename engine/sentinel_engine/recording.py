@@ -8,7 +8,9 @@ trailer (JSON: events lost by stage and kind).
 
 from __future__ import annotations
 
+import os
 import struct
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
@@ -27,6 +29,7 @@ _BLOCK: Final = struct.Struct("<II")
 _LEVEL: Final = 3
 _JSON: Final = b"{"  # no batch begins so: its first byte is that of a length, a multiple of 8
 _RESUME: Final = b'{"resume"'
+_LAST_BLOCKS: Final = 64  # so many are looked at from the end: between two batches there is a name or two
 T = TypeVar("T")
 
 
@@ -127,6 +130,28 @@ class RecordingReader:
                 yield self._json(raw, Resume)
             else:
                 yield self._json(raw, Names)
+
+    def last_batch(self) -> bytes:
+        """The last whole batch, found without unpacking those before it; empty when there is none.
+
+        Raises RecordingError. Nothing can be read after it.
+        """
+        at = self._file.tell()
+        size = self._file.seek(0, os.SEEK_END)
+        blocks: deque[int] = deque(maxlen=_LAST_BLOCKS)
+        while at + _BLOCK.size <= size:
+            self._file.seek(at)
+            stored, raw = _BLOCK.unpack(self._file.read(_BLOCK.size))
+            end = at + _BLOCK.size + stored
+            if not stored or max(stored, raw) > MAX_BLOCK or end > size:
+                break
+            blocks.append(at)
+            at = end
+        for at in reversed(blocks):
+            self._file.seek(at)
+            if (block := self._read()) and block[:1] != _JSON:
+                return block
+        return b""
 
     def position(self) -> int:
         """Bytes of the file that were read so far."""

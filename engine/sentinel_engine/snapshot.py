@@ -279,6 +279,10 @@ class SourceView(msgspec.Struct, frozen=True):
     problem: str = ""
     playing: bool = True  # of a recording: whether it goes on, and how many times as fast as it happened; 0 unpaced
     speed: float = 1.0
+    time: str = ""  # of a recording: where it is, RFC 3339, and as a share of the whole, from 0 to 1
+    share: float = 0.0
+    goal: str = ""  # where it rushes to, and how much of the way is done, from 0 to 1; empty while it does not
+    progress: float = 1.0
 
 
 class Snapshot(msgspec.Struct, frozen=True):

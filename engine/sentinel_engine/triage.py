@@ -167,7 +167,7 @@ class Host(Protocol):
 class TriageControl:
     """What the keys do to alerts. The result of each is one sentence. Any thread."""
 
-    def __init__(self, book: Book, host: Host) -> None:
+    def __init__(self, book: Callable[[], Book], host: Host) -> None:
         self._book = book
         self._host = host
 
@@ -194,7 +194,7 @@ class TriageControl:
         """Hide what this names."""
 
         def suppress() -> str:
-            hidden = self._book.suppress(wish)
+            hidden = self._book().suppress(wish)
             how_long = "for the rest of the session" if wish.seconds is None else f"for {_in_words(wish.seconds)}"
             said = f"suppressed {how_long}: {wish.where.text}; {hidden:,} on the screen hidden; X lists them"
             self._host.record_action("suppress", wish.where.text, said)
@@ -206,7 +206,7 @@ class TriageControl:
         """Show again what this one hides."""
 
         def unsuppress() -> str:
-            text = self._book.unsuppress(number)
+            text = self._book().unsuppress(number)
             if text is None:
                 return "that one has expired"
             said = f"shown again: {text}"
@@ -217,7 +217,7 @@ class TriageControl:
 
     def _change(self, action: str, said: str, ids: Sequence[str], change: Callable[[Triage], Triage]) -> Future[str]:
         def act() -> str:
-            found = self._book.triage(ids, change)
+            found = self._book().triage(ids, change)
             if not found:
                 return "that alert has left the list for newer ones; it is in the session as it was"
             alerts = "1 alert" if found == 1 else f"{found:,} alerts"

@@ -70,7 +70,7 @@ class _Run:
         self._alerts = [entry for entry in entries if isinstance(entry, Alert)]
         changes = [entry for entry in entries if isinstance(entry, KeptRule | Action)]
         self._changes = [one for one in changes if isinstance(one, KeptRule) or one.action in _SWITCHES]
-        self._registry = Registry([], clock=source.clock)
+        self._registry = Registry([], clock=source.clock, monotonic=lambda: source.now() / 1e9)
         self._processes = ProcessTable(source.clock, source.processes, cgroups=source.cgroups)
         self._book = AlertBook(source.clock, self._processes)
         self._found: dict[str, Alert] = {}

@@ -12,6 +12,7 @@ from sentinel_engine.accounts import Accounts
 from sentinel_engine.alerts import AlertBook
 from sentinel_engine.collector.source import Source
 from sentinel_engine.demand import Demand
+from sentinel_engine.describe import rfc3339
 from sentinel_engine.hunt import Hunter
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.session import Session
@@ -63,8 +64,14 @@ class Views:
 
     def _source_view(self, problem: str) -> SourceView:
         source, playback = self.source, self.source.playback
-        playing, speed = (playback.playing, playback.speed or 0.0) if playback else (True, 1.0)
-        return SourceView(source.name, source.live, source.ended(), problem, playing, speed)
+        view = SourceView(source.name, source.live, source.ended(), problem)
+        if playback is None:
+            return view
+        at = playback.position()
+        return msgspec.structs.replace(
+            view, playing=playback.playing, speed=playback.speed or 0.0, time=rfc3339(source.clock.epoch_ns(at.ns)),
+            share=at.share, goal=at.goal, progress=at.progress,
+        )  # fmt: skip
 
     def rules(self) -> tuple[RuleView, ...]:
         """Each rule with its alerts, and what was over its rate."""

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final
 
 from sentinel_engine.cgroups import Cgroups, Names
 from sentinel_engine.collector.framer import Framer
 from sentinel_engine.collector.playback import Playback
 from sentinel_engine.collector.scope import EVERYBODY, Scope, ScopeError
 from sentinel_engine.collector.source import BootProcess
-from sentinel_engine.recording import RecordingError, Resume
+from sentinel_engine.recording import RecordingError, RecordingReader, Resume
 from sentinel_engine.records import Batch, Clock
 from sentinel_engine.segments import SegmentReader
-
-_MOST: Final = 64  # batches at once
-_LOOK_SECONDS: Final = 0.05  # how soon a key that plays on is seen
 
 
 class RecordedSource:
     """Plays the recording at ``path``, or the segments of one; ``speed`` 1.0 is real time, None as fast as it is taken.
 
+    It reads no further than it is asked to: what is known of processes and losses is what was known by then.
     Raises RecordingError when the file is no recording; a cut one ends early with ``problem`` set.
     """
 
@@ -30,20 +28,42 @@ class RecordedSource:
     scope = EVERYBODY
 
     def __init__(self, path: Path | list[Path], speed: float | None = 1.0, name: str | None = None) -> None:
-        paths = [path] if isinstance(path, Path) else path
-        self._reader = SegmentReader(paths)
-        self.playback = Playback(speed)
-        self.name = name or paths[0].name
+        self._paths = [path] if isinstance(path, Path) else path
+        self.name = name or self._paths[0].name
+        self._closed = threading.Event()
+        self._framer = Framer()
+        last_ns = self._last_time()
+        self._begin()
         self.first = self._reader.header.first
         self.clock = Clock(self._reader.header.clock_offset_ns)
         self.processes: list[BootProcess] = self._reader.header.processes
+        first = self._peek()
+        self._first_ns = self._reached = first.at(0).boot_ns if first else last_ns
+        self.playback = Playback(speed, (self._first_ns, max(self._first_ns, last_ns)))
+
+    def _begin(self) -> None:
+        self._reader = SegmentReader(self._paths)
+        self._framer.resume(self._reader.header.first)
         self.cgroups = Cgroups()
         self.problem = ""
-        self._framer = Framer(self.first)
         self._batches = self._frames()
-        self._next = next(self._batches, None)
-        self._reached = 0
-        self._closed = threading.Event()
+        self._next: Batch | None = None
+        self._over = False
+
+    def rewind(self) -> None:
+        """Begin anew; what is read next is the first batch. Raises RecordingError when that cannot be read any more."""
+        before = self._reader
+        self._begin()
+        before.close()
+        self._reached = self._first_ns
+
+    def _last_time(self) -> int:
+        """Boot time of the last event; 0 when that cannot be found."""
+        for path in reversed(self._paths):
+            with suppress(RecordingError, ValueError, OSError), closing(RecordingReader(path)) as reader:
+                if raw := reader.last_batch():
+                    return _time_of(self._framer.split(raw))
+        return 0
 
     def _frames(self) -> Iterator[Batch]:
         try:
@@ -54,34 +74,38 @@ class RecordedSource:
                     self._framer.resume(found.resume)
                 else:
                     yield self._framer.split(found)
-        except (RecordingError, ValueError) as error:
+        except (RecordingError, ValueError, OSError) as error:
             self.problem = f"{self.name} ends early: {error}"
             return
         if self._reader.trailer is None:
             self.problem = f"{self.name} ends early: it was cut short"
 
-    def read(self, timeout: float) -> list[Batch]:
-        """The batches that are due now; waits at most ``timeout`` seconds for the next one."""
-        if self._next is None:
-            self._closed.wait(timeout)
-            return []
-        wait = self.playback.wait(_time_of(self._next))
-        if wait is None or wait > 0:
-            self._closed.wait(min(timeout if wait is None else wait, timeout, _LOOK_SECONDS))
-        due: list[Batch] = []
-        while self._next is not None and len(due) < _MOST:
-            wait = self.playback.wait(at := _time_of(self._next))
-            if wait is None or wait > 0:
-                break
-            due.append(self._next)
-            self._reached = at
-            self.playback.played(at)
+    def _peek(self) -> Batch | None:
+        if self._next is None and not self._over:
             self._next = next(self._batches, None)
-        return due
+            self._over = self._next is None
+        return self._next
+
+    def read(self, timeout: float) -> list[Batch]:
+        """The next batch when it is due; waits at most ``timeout`` seconds for that."""
+        batch = self._peek()
+        if batch is None:
+            self.playback.ended()
+            return []
+        at = _time_of(batch)
+        wait = self.playback.wait(at, batch.base)
+        if wait is None or wait > 0:
+            self._closed.wait(timeout if wait is None else min(wait, timeout))
+            wait = self.playback.wait(at, batch.base)
+        if wait is None or wait > 0 or self._over:
+            return []
+        self._next, self._reached = None, at
+        self.playback.played(at, batch.base + len(batch))
+        return [batch]
 
     def ended(self) -> bool:
         """Whether everything was played, or it was stopped."""
-        return self._next is None
+        return self._peek() is None
 
     def set_mask(self, mask: int) -> None:
         """Nothing: what was recorded costs nothing more."""
@@ -101,10 +125,10 @@ class RecordedSource:
     def stop(self) -> None:
         """Play no more."""
         self._closed.set()
-        self._next = None
+        self._next, self._over = None, True
 
     def now(self) -> int:
-        """See Source: of the last record played."""
+        """See Source: of the last record played; of the first one before that."""
         return self._reached
 
     def lost(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sentinel_engine.describe import rfc3339
+from sentinel_engine.records import Clock
 from sentinel_engine.rules.manifest import RuleError
 from sentinel_engine.rules.quarantine import Quarantine
 from sentinel_engine.rules.shadow import Shadow
@@ -65,6 +66,23 @@ class Entry:
         """Take the shadow away; its rule is the caller's to run or to close."""
         shadow, self.shadow = self.shadow, None
         return shadow
+
+    def begin_anew(self, clock: Clock) -> None:
+        """Run the same generation, and the same shadow, from a fresh start. Raises RuleError; then nothing runs."""
+        self.close()
+        self.quarantine = Quarantine()
+        if self.state is RuleState.QUARANTINED:
+            self.state, self.reason = RuleState.ENABLED, ""
+        loaded, shadow = self.loaded, self.end_shadow()
+        self.loaded = None
+        try:
+            self.loaded = loaded.again() if loaded else None
+            self.shadow = Shadow(shadow.rule.again(), clock) if shadow else None
+        except RuleError as error:
+            self.state, self.reason = RuleState.FAILED, error.reason
+            self.close()
+            self.loaded = None
+            raise
 
     def close(self) -> None:
         """Free what runs."""

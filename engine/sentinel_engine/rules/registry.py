@@ -112,6 +112,16 @@ class Registry:
         found.sort(key=lambda one: one[:2])
         return [verdict for _, _, verdict in found]
 
+    def begin_anew(self) -> None:
+        """Let each rule begin as if nothing had happened; what is off stays off."""
+        self._recovered.clear()
+        self._selector.forget_processes()
+        for entry in self._entries.values():
+            try:
+                entry.begin_anew(self._clock)
+            except RuleError as error:
+                self._notices.append(f"{entry.id} does not run any more, it did not start again: {error.reason}")
+
     def introduce(self, rule_id: str, batch: Batch) -> None:
         """Show this rule, or its shadow when that is new, what was there before it. Nothing comes of that."""
         entry = self._running(rule_id)

@@ -51,6 +51,7 @@ class Playback:
         self._alerts: list[int] = []  # ordinals after the batches that have alerted, ascending
         self._goal: Goal | None = None
         self._goal_from = 0
+        self._arrived = False
         self._reached: int | None = None  # the time until which all was played, and the ordinal that comes next
         self._seq = 0
         self._began: float | None = None  # when that of ``_from_ns`` was played
@@ -101,7 +102,14 @@ class Playback:
     def ended(self) -> None:
         """There is nothing more to rush through."""
         with self._lock:
-            self._goal = None
+            if self._goal:
+                self._arrive(self._goal)
+
+    def arrived(self) -> bool:
+        """Whether a rush is over since this was asked last."""
+        with self._lock:
+            arrived, self._arrived = self._arrived, False
+            return arrived
 
     def rush(self, goal: Goal) -> None:
         """As fast as it is taken until there."""
@@ -135,7 +143,7 @@ class Playback:
             if goal is None:
                 return Position(here, share, "", 1.0)
             if goal.seq != _FOR_EVER:
-                return Position(here, share, goal.said, min(1.0, self._seq / goal.seq))
+                return Position(here, share, goal.said, min(1.0, self._seq / max(1, goal.seq)))
             return Position(here, share, goal.said, _share(here, self._goal_from, min(goal.ns, self.span[1])))
 
     def toggle(self) -> str:
@@ -175,6 +183,7 @@ class Playback:
 
     def _arrive(self, goal: Goal) -> None:
         self.playing = self.playing and not goal.stay
+        self._arrived = True
         self._goal, self._began = None, None  # the pace goes on from here
 
     def _here(self) -> int:

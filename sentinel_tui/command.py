@@ -41,13 +41,14 @@ def failing_plainly() -> Iterator[None]:
         raise Failure(str(error), HOST) from error
     except Exception as error:
         # Only now: whoever raised one of these has imported it, and nobody else should wait for it.
+        from sentinel_engine.collector.place import PlaceError  # noqa: PLC0415
         from sentinel_engine.collector.scope import ScopeError  # noqa: PLC0415
         from sentinel_engine.recording import RecordingError  # noqa: PLC0415
         from sentinel_engine.rules.manifest import RulesFolderError  # noqa: PLC0415
         from sentinel_engine.rules.policy import PolicyError  # noqa: PLC0415
         from sentinel_engine.session import SessionError  # noqa: PLC0415
 
-        if isinstance(error, RulesFolderError | PolicyError | SessionError | RecordingError | ScopeError):
+        if isinstance(error, RulesFolderError | PolicyError | SessionError | RecordingError | ScopeError | PlaceError):
             raise Failure(str(error), USAGE) from error
         raise
 

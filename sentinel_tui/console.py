@@ -63,6 +63,8 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
         self._frozen_at: float | None = None
         self._notices: tuple[str, ...] = ()
         self._problem = ""
+        self._runs = 0  # of a recording: the one that is shown
+        self._going = False
         self.header = HeaderBar(id="header")
         self.tabs = TabBar(id="tabs")
         self.events = EventsPane(pipeline.events, id="events")
@@ -109,10 +111,17 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
                 self._show_header(snapshot)
                 self.events.limits = _limits(snapshot)
                 if live:
+                    await self._begin_anew(snapshot)
                     self.rules.trends.note(snapshot.rules, snapshot.elapsed)
                     self.rules.show_rules(snapshot.rules)
                     self.run_worker(self.events.refresh_tail(), group="tail")
         self._polls += 1
+
+    async def _begin_anew(self, snapshot: Snapshot) -> None:
+        """Show the events of a recording from its beginning again, when it was sent back."""
+        if snapshot.source.runs != self._runs:
+            self._runs = snapshot.source.runs
+            await self.events.restart()
 
     def _show_header(self, snapshot: Snapshot) -> None:
         frozen = None if self._frozen_at is None else time.monotonic() - self._frozen_at
@@ -134,6 +143,9 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
         if snapshot.source.problem != self._problem:
             self._problem = snapshot.source.problem
             self.tell(self._problem, bad=True)
+        if said := figures.seeking(snapshot.source, self._going):
+            self.tell(said)
+        self._going = bool(snapshot.source.goal)
 
     def _refresh_bars(self) -> None:
         self._show_header(self.pipeline.snapshot())

@@ -60,8 +60,12 @@ _REPLAY: Final = (
     Action("greater_than_sign", "screen.speed(2.0)", ">", "faster", "play it twice as fast", REPLAY),
     Action("less_than_sign", "screen.speed(0.5)", "<", "slower", "play it half as fast", REPLAY),
     Action("full_stop", "screen.step_on", ".", "step", "stop it, and play one batch of events", REPLAY),
-    Action("right_square_bracket", "screen.forward", "]", "+60 s", "go on at once to a minute later", REPLAY),
     Action("N", "screen.next_alert", "N", "next alert", "go on at once to the next alert, and stop there", REPLAY),
+    Action("B", "screen.alert_before", "B", "alert before", "go back to the alert before, and stop there", REPLAY),
+    Action("g", "screen.go_to", "g", "go to", "go to a time or a share of it: +90s  -5m  10:22:31  50%", REPLAY),
+    Action("left_square_bracket", "screen.seek('-1m')", "[", "-1 min", "go back by a minute", REPLAY),
+    Action("right_square_bracket", "screen.seek('+1m')", "]", "+1 min", "go on at once by a minute", REPLAY),
+    Action("left_curly_bracket", "screen.seek('0%')", "{", "", "go back to the beginning", REPLAY),
 )
 _RULES: Final = (
     Action("enter", "screen.details", "enter", "details", "all about the selected rule: why, what, how much", RULES),

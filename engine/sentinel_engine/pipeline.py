@@ -164,7 +164,7 @@ class Pipeline:
 
     def set_scope(self, scope: Scope) -> Future[str]:
         """Report only whom this scope lets through; the result is one sentence."""
-        return self.at_rest(lambda: self._act("scope", str(scope), lambda: self._set_scope(scope)))
+        return self.at_rest(lambda: self.act("scope", str(scope), lambda: self._set_scope(scope)))
 
     def export(self, path: Path | None = None) -> Future[str]:
         """Write the session so far as one JSON document; without a path into the session's folder."""
@@ -379,7 +379,8 @@ class Pipeline:
             if not self._told():
                 self._tell(alert)
 
-    def _act(self, action: str, target: str, change: Callable[[], str]) -> str:
+    def act(self, action: str, target: str, change: Callable[[], str]) -> str:
+        """Do this, and write to the session what it said, or why it was refused. Engine thread."""
         try:
             said = change()
         except Exception as error:

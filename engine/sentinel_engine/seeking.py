@@ -20,44 +20,46 @@ class Host(Protocol):
     def begin_anew(self) -> None:
         """Begin with the recording from its first event. Raises RecordingError. Engine thread."""
 
-    def record_action(self, action: str, target: str, detail: str) -> None:
-        """Write it to the session. Engine thread."""
+    def act(self, action: str, target: str, change: Callable[[], str]) -> str:
+        """Do this, and write to the session what it said, or why it was refused. Engine thread."""
 
 
 class Seeker:
     """Each answer is one sentence, and comes when the way there begins. Any thread."""
 
     def __init__(self, source: RecordedSource, host: Host) -> None:
-        self._playback = source.playback
-        self._clock = source.clock
+        self._source = source
         self._host = host
 
     def go(self, place: Place) -> Future[str]:
         """Go there, and play on if it plays now. The answer is a PlaceError when there is no such place."""
-        return self._host.at_rest(lambda: self._go(place))
+        return self._host.at_rest(
+            lambda: self._host.act("seek", place.text, lambda: self._leave(goal_at(place, self._source)))
+        )
 
     def go_to_alert_before(self) -> Future[str]:
         """Go to right after the batch that gave the alert before, and stand still there."""
-        return self._host.at_rest(self._go_to_alert_before)
+        return self._host.at_rest(lambda: self._host.act("seek", "", self._alert_before))
 
-    def _go(self, place: Place) -> str:
-        playback = self._playback
-        wanted = place.boot_ns(playback.heading_for(), playback.span, self._clock)
-        said = clock_text(self._clock.epoch_ns(wanted))
-        if wanted == playback.span[0]:  # nothing is played yet, then
-            return self._leave(place.text, said, Goal(said, seq=0), anew=True)
-        return self._leave(place.text, said, Goal(said, ns=wanted), anew=wanted < playback.reached()[0])
-
-    def _go_to_alert_before(self) -> str:
-        seq = self._playback.alert_before()
+    def _alert_before(self) -> str:
+        seq = self._source.playback.alert_before()
         if seq is None:
             raise LookupError("there is no alert before this; N goes on to the next one")
-        said = "the alert before"
-        return self._leave(said, said, Goal(said, seq=seq, stay=True), anew=seq < self._playback.reached()[1])
+        return self._leave(Goal("the alert before", seq=seq, stay=True))
 
-    def _leave(self, target: str, said: str, goal: Goal, *, anew: bool) -> str:
-        if anew:
+    def _leave(self, goal: Goal) -> str:
+        playback = self._source.playback
+        reached, seq = playback.reached()
+        if goal.ns < reached or goal.seq < seq:
             self._host.begin_anew()
-        self._playback.rush(goal)
-        self._host.record_action("seek", target, f"going to {said}")
-        return f"going to {said}"
+        playback.rush(goal)
+        return f"to {goal.said}"
+
+
+def goal_at(place: Place, source: RecordedSource) -> Goal:
+    """The goal that this place is, for a rush to it. Raises PlaceError."""
+    playback, clock = source.playback, source.clock
+    wanted = place.boot_ns(playback.heading_for(), playback.span, clock)
+    said = clock_text(clock.epoch_ns(wanted))
+    # At the beginning not even the first batch is played.
+    return Goal(said, seq=0) if wanted == playback.span[0] else Goal(said, ns=wanted)

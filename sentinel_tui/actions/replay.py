@@ -56,7 +56,7 @@ class ReplayActions(ActionScreen):
 
     def action_alert_before(self) -> None:
         """Go back to the alert before."""
-        self._seek(Seeker.go_to_alert_before)
+        self._seek(lambda seeker: seeker.go_to_alert_before())
 
     def action_next_alert(self) -> None:
         """Go on to the next alert."""

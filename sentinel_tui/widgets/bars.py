@@ -102,19 +102,26 @@ def _identity(source: SourceView) -> tuple[str, str]:
 
 def _state(snapshot: Snapshot, frozen: float | None) -> Forms:
     source, elapsed = snapshot.source, figures.elapsed(snapshot.elapsed)
+    at = (f" {elapsed if source.live else f'{source.time[11:19]} {source.share:.0%}'}", "text")
     if frozen is not None:
         clock = f"{int(frozen) // 60:02d}:{int(frozen) % 60:02d}"
         return [[("‖ PAUSED", "warn strong"), (f" frozen {clock}", "warn")]]
+    return [[_mark(source), at]]
+
+
+def _mark(source: SourceView) -> Span:
     if source.problem:
-        return [[("✗ BROKEN", "loud bad"), (f" {elapsed}", "text")]]
+        return "✗ BROKEN", "loud bad"
     if source.ended:
-        return [[("■ ENDED", "warn strong"), (f" {elapsed}", "text")]]
+        return "■ ENDED", "warn strong"
     if source.live:
-        return [[("● LIVE", "good strong"), (f" {elapsed}", "text")]]
+        return "● LIVE", "good strong"
+    if source.goal:
+        return "» SEEKING", "warn strong"
     if not source.playing:
-        return [[("■ STOPPED", "warn strong"), (f" {elapsed}", "text")]]
+        return "■ STOPPED", "warn strong"
     speed = "" if source.speed == 1 else f" ×{source.speed:g}" if source.speed else " unpaced"
-    return [[(f"▶ REPLAY{speed}", "good strong"), (f" {elapsed}", "text")]]
+    return f"▶ REPLAY{speed}", "good strong"
 
 
 def _lost(total: int) -> Forms:

@@ -77,7 +77,7 @@ class EventsPane(LinePane[EventRow]):
     async def set_filter(self, where: Filter | None) -> None:
         """Show only what this filter accepts, from the newest on."""
         self.where = where
-        await self._restart()
+        await self.restart()
 
     async def refresh_tail(self) -> None:
         """Take in what came since the last look."""
@@ -139,7 +139,7 @@ class EventsPane(LinePane[EventRow]):
     async def scroll_lines(self, lines: int) -> None:
         """Scroll; up stops following, down past the end follows again."""
         if lines > 0 and self.scroll_offset.y >= self.last_top:
-            await self._restart()
+            await self.restart()
             return
         target = self.scroll_offset.y + lines
         if lines < 0:
@@ -163,7 +163,7 @@ class EventsPane(LinePane[EventRow]):
 
     async def action_last(self) -> None:
         """Follow the newest events again."""
-        await self._restart()
+        await self.restart()
 
     async def action_first(self) -> None:
         """Go back by a chunk of older events, to the first of them."""
@@ -172,7 +172,8 @@ class EventsPane(LinePane[EventRow]):
         await super().scroll_lines(-len(self.rows))
         self._describe()
 
-    async def _restart(self) -> None:
+    async def restart(self) -> None:
+        """Follow the newest events, as if none had been shown before."""
         async with self._busy:
             self.following, self.new, self._uncounted, self._seen, self._oldest_reached = True, 0, False, -1, False
             self.rows = ()

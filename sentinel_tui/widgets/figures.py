@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sentinel_engine.snapshot import total_lost
+from sentinel_engine.snapshot import SourceView, total_lost
 
 _BARS = "▁▂▃▄▅▆▇█"
+_WAY = 20
 
 
 def count(number: float) -> str:
@@ -41,6 +42,13 @@ def bar(share: float, width: int) -> str:
     """``███░░``: so much of the whole, from 0 to 1."""
     done = round(max(0.0, min(1.0, share)) * width)
     return "█" * done + "░" * (width - done)
+
+
+def seeking(source: SourceView, was_going: bool) -> str:
+    """How far a recording is on its way to where it was sent; where it is once it has come there; else empty."""
+    if source.goal:
+        return f"going to {source.goal} {bar(source.progress, _WAY)} {source.progress:.0%}; P stops"
+    return f"at {source.time[11:19]}, {source.share:.0%} of the recording" if was_going else ""
 
 
 def lost(by_stage: Mapping[str, Mapping[str, int]]) -> str:

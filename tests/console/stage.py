@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from sentinel_engine.collector.place import Place
 from sentinel_engine.collector.playback import Playback
 from sentinel_engine.collector.scope import Scope
 from sentinel_engine.describe import detail, event_dict, message_of
@@ -124,9 +125,10 @@ class Stage:
         self.calls: list[tuple[Any, ...]] = []
         self.refusal: Exception | None = None
         self.playback: Playback | None = None
+        self.seeker: Stage | None = None  # set it to the stage itself
         self.response: Response | None = None
         self.view = Snapshot(
-            source=SourceView("demo", live=False),
+            source=SourceView("demo", live=False, time="2026-11-23T10:22:31.000000000Z", share=0.42),
             elapsed=751.0,
             events={},
             total_events=0,
@@ -171,6 +173,12 @@ class Stage:
 
     def start(self, rule_id: str) -> Future[str]:
         return self._done("hunt", rule_id)
+
+    def go(self, place: Place) -> Future[str]:
+        return self._done("go", place.text)
+
+    def go_to_alert_before(self) -> Future[str]:
+        return self._done("alert before")
 
     def cancel(self) -> None:
         self.calls.append(("cancel",))

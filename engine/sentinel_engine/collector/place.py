@@ -52,9 +52,6 @@ class Place:
         return max(first, wanted - clock.offset_ns)
 
 
-START: Final = Place("the beginning", share=0.0)
-
-
 def parse_place(line: str) -> Place:
     """The place that this line means. Raises PlaceError."""
     text = line.strip()

@@ -46,6 +46,7 @@ class Playback:
         self.speed = speed
         self.playing = True
         self.span = span
+        self.runs = 0  # how many times it has begun anew
         self._lock = threading.Lock()
         self._steps = 0
         self._alerts: list[int] = []  # ordinals after the batches that have alerted, ascending
@@ -95,6 +96,7 @@ class Playback:
     def rewound(self, *, changed: bool = False) -> None:
         """It begins anew. ``changed``: where there were alerts there need be none."""
         with self._lock:
+            self.runs += 1
             self._reached, self._seq, self._began, self._goal = None, 0, None, None
             if changed:
                 self._alerts.clear()

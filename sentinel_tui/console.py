@@ -64,7 +64,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
         self._notices: tuple[str, ...] = ()
         self._problem = ""
         self._runs = 0  # of a recording: the one that is shown
-        self._going = False
+        self._arrivals = 0
         self.header = HeaderBar(id="header")
         self.tabs = TabBar(id="tabs")
         self.events = EventsPane(pipeline.events, id="events")
@@ -143,9 +143,12 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
         if snapshot.source.problem != self._problem:
             self._problem = snapshot.source.problem
             self.tell(self._problem, bad=True)
-        if said := figures.seeking(snapshot.source, self._going):
-            self.tell(said)
-        self._going = bool(snapshot.source.goal)
+        source = snapshot.source
+        if source.goal:
+            self.tell(figures.going(source))
+        elif source.arrivals != self._arrivals:
+            self.tell(f"at {source.time[11:19]}, {source.share:.0%} of the recording")
+        self._arrivals = source.arrivals
 
     def _refresh_bars(self) -> None:
         self._show_header(self.pipeline.snapshot())

@@ -228,7 +228,7 @@ class Pipeline:
                 if self._stopping.wait(_LOOK_SECONDS):
                     return
             now = time.monotonic()
-            if now >= publish_at or (self.playback and self.playback.arrived()):
+            if now >= publish_at or (self.playback and self.playback.arrivals > self._snapshot.source.arrivals):
                 self._publish()
                 publish_at = now + _PUBLISH_SECONDS
             if now >= checkpoint_at + _CHECKPOINT_SECONDS:

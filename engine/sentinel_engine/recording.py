@@ -13,7 +13,7 @@ import struct
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import Annotated, BinaryIO, Final, TypeVar
 
 import msgspec
 import zstandard
@@ -29,6 +29,7 @@ _BLOCK: Final = struct.Struct("<II")
 _LEVEL: Final = 3
 _JSON: Final = b"{"  # no batch begins so: its first byte is that of a length, a multiple of 8
 _RESUME: Final = b'{"resume"'
+_MOST_NS: Final = (1 << 63) - 1  # beyond it no time can be shown
 _LAST_BLOCKS: Final = 64  # so many are looked at from the end: between two batches there is a name or two
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ class RecordingError(Exception):
 class Header(msgspec.Struct, frozen=True):
     """What a replay needs beside the events."""
 
-    clock_offset_ns: int
+    clock_offset_ns: Annotated[int, msgspec.Meta(ge=-_MOST_NS, le=_MOST_NS)]
     kernel: str
     hostname: str
     processes: list[BootProcess]

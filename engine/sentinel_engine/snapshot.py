@@ -283,6 +283,7 @@ class SourceView(msgspec.Struct, frozen=True):
     share: float = 0.0
     goal: str = ""  # where it rushes to, and how much of the way is done, from 0 to 1; empty while it does not
     progress: float = 1.0
+    arrivals: int = 0  # how many times it has come to its goal
     runs: int = 0  # how many times it has begun anew
 
 

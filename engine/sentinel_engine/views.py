@@ -70,7 +70,8 @@ class Views:
         at = playback.position()
         return msgspec.structs.replace(
             view, playing=playback.playing, speed=playback.speed or 0.0, time=rfc3339(source.clock.epoch_ns(at.ns)),
-            share=at.share, goal=at.goal, progress=at.progress, runs=playback.runs,
+            share=at.share, goal=at.goal, progress=at.progress,
+            arrivals=playback.arrivals, runs=playback.runs,
         )  # fmt: skip
 
     def rules(self) -> tuple[RuleView, ...]:

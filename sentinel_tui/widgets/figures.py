@@ -44,11 +44,9 @@ def bar(share: float, width: int) -> str:
     return "█" * done + "░" * (width - done)
 
 
-def seeking(source: SourceView, was_going: bool) -> str:
-    """How far a recording is on its way to where it was sent; where it is once it has come there; else empty."""
-    if source.goal:
-        return f"going to {source.goal} {bar(source.progress, _WAY)} {source.progress:.0%}; P stops"
-    return f"at {source.time[11:19]}, {source.share:.0%} of the recording" if was_going else ""
+def going(source: SourceView) -> str:
+    """How far a recording is on its way to where it was sent."""
+    return f"going to {source.goal} {bar(source.progress, _WAY)} {source.progress:.0%}; P stops"
 
 
 def lost(by_stage: Mapping[str, Mapping[str, int]]) -> str:

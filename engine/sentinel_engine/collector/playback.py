@@ -52,7 +52,7 @@ class Playback:
         self._alerts: list[int] = []  # ordinals after the batches that have alerted, ascending
         self._goal: Goal | None = None
         self._goal_from = 0
-        self._arrived = False
+        self.arrivals = 0  # how many rushes are over
         self._reached: int | None = None  # the time until which all was played, and the ordinal that comes next
         self._seq = 0
         self._began: float | None = None  # when that of ``_from_ns`` was played
@@ -106,12 +106,6 @@ class Playback:
         with self._lock:
             if self._goal:
                 self._arrive(self._goal)
-
-    def arrived(self) -> bool:
-        """Whether a rush is over since this was asked last."""
-        with self._lock:
-            arrived, self._arrived = self._arrived, False
-            return arrived
 
     def rush(self, goal: Goal) -> None:
         """As fast as it is taken until there."""
@@ -185,7 +179,7 @@ class Playback:
 
     def _arrive(self, goal: Goal) -> None:
         self.playing = self.playing and not goal.stay
-        self._arrived = True
+        self.arrivals += 1
         self._goal, self._began = None, None  # the pace goes on from here
 
     def _here(self) -> int:

@@ -13,10 +13,11 @@ import pytest
 from sentinel_engine.collector.place import PlaceError, parse_place
 from sentinel_engine.collector.recorded import RecordedSource
 from sentinel_engine.pipeline import Pipeline
-from sentinel_engine.recording import RecordingError
-from sentinel_engine.records import Batch
+from sentinel_engine.recording import Header, RecordingError, RecordingWriter, Trailer
+from sentinel_engine.records import Batch, batch_of, encode
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.registry import Registry
+from sentinel_engine.schema import KIND_BY_NAME
 from sentinel_engine.session import Session, digest, host_facts, read_entries, read_session
 from sentinel_engine.snapshot import Action, Alert, RuleState, Snapshot
 from tests.engine.wasm_kit import abi0
@@ -231,6 +232,33 @@ def test_what_cannot_be_is_refused_and_it_plays_on(tmp_path: Path) -> None:
     run.pipeline.close()
     refused = [entry for entry in read_entries(run.path) if isinstance(entry, Action) and "refused" in entry.detail]
     assert [entry.action for entry in refused] == ["seek", "seek"]
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Path:
+    """Quiet hours: many small batches, which take a second or so to go through."""
+    path, opened = tmp_path / "long.rec", KIND_BY_NAME["open"]
+    writer = RecordingWriter(path, Header(0, "6.1", "web-03", []))
+    for n in range(10_000):
+        writer.append(batch_of([encode(opened, strings=(b"/usr/lib/x",), boot_ns=n * 10**9)]))
+    writer.close(Trailer({}))
+    return path
+
+
+def test_the_way_through_a_long_one_is_shown_and_can_be_left(tmp_path: Path, long: Path) -> None:
+    run = Run(tmp_path, long)
+    assert run.pipeline.seeker
+    assert run.pipeline.playback
+    assert run.pipeline.seeker.go(parse_place("100%")).result(5) == "to 02:46:39"
+    on_the_way = run.until(lambda s: 0.05 < s.source.progress < 0.95)
+    assert on_the_way.source.goal == "02:46:39"
+    assert on_the_way.source.share == pytest.approx(on_the_way.source.progress)
+    assert "paused" in run.pipeline.playback.toggle()
+    stopped = run.until(lambda s: not s.source.goal)
+    assert 0 < stopped.total_events < 10_000
+    assert not stopped.source.ended
+    run.pipeline.close()
+    assert run.pipeline.snapshot().total_events == stopped.total_events
 
 
 def test_it_leaves_at_once_also_in_the_midst_of_a_rush(tmp_path: Path) -> None:

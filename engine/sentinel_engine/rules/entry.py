@@ -70,7 +70,7 @@ class Entry:
     def begin_anew(self, clock: Clock) -> None:
         """Run the same generation, and the same shadow, from a fresh start. Raises RuleError; then nothing runs."""
         self.close()
-        self.quarantine = Quarantine()
+        self.quarantine, self.last_failure = Quarantine(), ""
         if self.state is RuleState.QUARANTINED:
             self.state, self.reason = RuleState.ENABLED, ""
         loaded, shadow = self.loaded, self.end_shadow()

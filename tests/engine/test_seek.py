@@ -216,6 +216,27 @@ def test_a_hunt_and_an_export_work_after_going_back(run: Run, tmp_path: Path) ->
     assert {alert.id for alert in found} <= kept
 
 
+def test_what_a_hunt_found_before_a_seek_does_not_come_after_it(run: Run) -> None:
+    run.go("100%")
+    run.write(LONG.format(12))
+    run.pipeline.rules.reload("mine").result(5)
+    run.pipeline.hunter.start("mine")
+    matches = []
+
+    def back() -> str:
+        """Holds the engine until the hunt is over, so that all it found waits behind this."""
+        while (hunt := run.pipeline.hunter.view()) and hunt.running:
+            time.sleep(0.001)  # a hunt's view is polled by design
+        matches.append(hunt.matches if hunt else 0)
+        run.pipeline.begin_anew()
+        return ""
+
+    run.pipeline.at_rest(back).result(10)
+    run.pipeline.at_rest(str).result(5)  # what waited has been looked at
+    assert matches[0] > 0
+    assert run.pipeline.snapshot().alerts == ()
+
+
 def test_what_cannot_be_is_refused_and_it_plays_on(tmp_path: Path) -> None:
     recording = tmp_path / "take.rec"
     recording.write_bytes(DEMO.read_bytes())

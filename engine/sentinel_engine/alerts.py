@@ -77,7 +77,7 @@ class AlertBook:
         self._changed: dict[str, None] = {}
         self.by_rule: Counter[str] = Counter()
         self.by_severity: Counter[Severity] = Counter()  # without those that are hidden
-        self.suppressions = before.suppressions if before else Suppressions(clock)
+        self.suppressions: Suppressions = before.suppressions if before else Suppressions(clock)
         self._made: dict[str, Triage] = before._made if before else {}  # by alert, of those that were triaged
         self.hidden: Counter[str] = Counter()
         self.limited: Counter[str] = Counter()

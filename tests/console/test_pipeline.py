@@ -72,7 +72,7 @@ async def test_alert_toggle_reload_and_export(pipeline: Pipeline, rules: Path, t
         await seen(pilot, lambda text: "■ ENDED" in text and "◆ med" in text and "◀ alert" in text)
         await seen(pilot, lambda text: "/etc/shadow" in text and "● example" in text)
 
-        await pilot.press("2", "space")
+        await pilot.press("2", "space", "y")
         await seen(pilot, lambda text: "○ example" in text)
         await pilot.press("space")
         await seen(pilot, lambda text: "● example" in text)

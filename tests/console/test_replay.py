@@ -82,18 +82,18 @@ async def test_from_alert_to_alert_and_back_and_to_the_beginning(pipeline: Pipel
 
     async with _console(pipeline) as it:
         await it.until(lambda lines: "■ STOPPED" in lines[0] and _share(lines) == 0 and "No events yet" in lines[2])
-        await it.press("N")
+        await it.press("right_curly_bracket")
         first = await it.until(shown)
         assert "of the recording" in first[-2]
-        await it.press("N")
+        await it.press("right_curly_bracket")
         await it.until(lambda lines: shown(lines) and "▲ 2 high" in lines[0])
-        await it.press("B")
+        await it.press("left_curly_bracket")
         # The events that are shown are the same, and none is left of what was seen later.
         await it.until(lambda lines: shown(lines) and "▲ 1 high" in lines[0] and _stream(lines) == _stream(first))
-        await it.press("B")
+        await it.press("left_curly_bracket")
         said = await it.until(lambda lines: "no alert before this" in lines[-2])
         assert said[-2].startswith(" ✗")
-        await it.press("left_curly_bracket")
+        await it.press("0")
         await it.until(lambda lines: _share(lines) == 0 and "no alerts" in lines[0] and "No events yet" in lines[2])
 
 
@@ -129,7 +129,7 @@ async def test_a_frozen_view_stays_as_it_is_until_it_goes_on(pipeline: Pipeline)
         await it.until(lambda lines: "■ ENDED" in lines[0] and bool(_stream(lines)))
         await it.press("p")
         frozen = await it.until(lambda lines: "PAUSED" in lines[0])
-        await it.press("left_curly_bracket")
+        await it.press("0")
         await it.until(lambda _: pipeline.snapshot().total_events == 0)
         assert _stream(it.lines()) == _stream(frozen)
         await it.press("p")
@@ -141,7 +141,7 @@ async def test_the_way_is_shown_and_then_the_place() -> None:
     stage.playback, stage.seeker = Playback(1.0), stage
     source = SourceView("demo", live=False, time="2026-11-23T10:20:01.000000000Z", share=0.3)
     async with _console(stage) as it:  # type: ignore[arg-type] # a stage is what the console sees of one
-        await it.press("right_square_bracket", "left_square_bracket", "left_curly_bracket", "B")
+        await it.press("right_square_bracket", "left_square_bracket", "0", "left_curly_bracket")
         assert stage.calls == [("go", "+1m"), ("go", "-1m"), ("go", "0%"), ("alert before",)]
         stage.change(source=SourceView("demo", live=False, time=source.time, share=0.3, goal="10:22:31", progress=0.6))
         lines = await it.until(lambda lines: "» SEEKING 10:20:01 30%" in lines[0])

@@ -124,6 +124,8 @@ def test_space_stops_a_rule_and_brings_it_back(start: Callable[..., Console], tm
     terminal = console.terminal
     console.select_rule("stopped")
     terminal.type("Space")
+    terminal.until_text("Switch stopped off?")
+    terminal.type("y")
     terminal.until_text("○ stopped")
     stopped = [_cat(tmp_path / "needle-a"), _cat(tmp_path / "needle-b")]
     terminal.until_text(f"◀ alert {stopped[1]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -22,6 +23,7 @@ from sentinel_tui.actions.stream import StreamActions
 from sentinel_tui.keymap import ALERTS, REPLAY, RULES, SCREEN, STREAM, TREE, bindings
 from sentinel_tui.screens.report import Page, ReportScreen, help_page, loss_page
 from sentinel_tui.screens.rule_page import RuleScreen, rule_page
+from sentinel_tui.terminal_driver import Link
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.alerts import AlertsPane
 from sentinel_tui.widgets.bars import HeaderBar, KeyBar, StatusBar, TabBar
@@ -56,9 +58,10 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
 
     BINDINGS: ClassVar = [*bindings(SCREEN), *bindings(REPLAY)]
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, link: Callable[[], Link]) -> None:
         super().__init__()
         self.pipeline = pipeline
+        self._link = link
         self._polls = 0
         self._frozen_at: float | None = None
         self._notices: tuple[str, ...] = ()
@@ -100,7 +103,9 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
     # What is shown.
 
     async def poll(self) -> None:
-        """Take the newest snapshot."""
+        """Take the newest snapshot, unless the terminal has not shown what it was given last."""
+        if self._link().busy:
+            return
         snapshot = self.pipeline.snapshot()
         self._tell_news(snapshot)
         live = self._frozen_at is None
@@ -125,7 +130,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
 
     def _show_header(self, snapshot: Snapshot) -> None:
         frozen = None if self._frozen_at is None else time.monotonic() - self._frozen_at
-        self.header.show(snapshot, frozen)
+        self.header.show(snapshot, frozen, self._link())
 
     def _tell_news(self, snapshot: Snapshot) -> None:
         if (hunt := snapshot.hunt) and hunt.running:

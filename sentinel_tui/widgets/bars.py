@@ -13,6 +13,7 @@ from textual.strip import Strip
 from sentinel_engine.snapshot import RuleState, Severity, Snapshot, SourceView
 from sentinel_engine.text import inert
 from sentinel_tui.keymap import ACTIONS
+from sentinel_tui.terminal_driver import Link
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.paint import SEVERITY_MARKS, Painted, Span
 
@@ -45,13 +46,14 @@ class Bar(Painted):
 class HeaderBar(Bar):
     """Host, state, rate, loss, rules, alerts, our own cost."""
 
-    def show(self, snapshot: Snapshot, frozen: float | None) -> None:
+    def show(self, snapshot: Snapshot, frozen: float | None, link: Link) -> None:
         """Show this snapshot; ``frozen`` is for how many seconds the view has been paused."""
         source = snapshot.source
         host, kernel = _identity(source)
         # In the order of importance: what comes last becomes shorter first.
         items = {
             "state": _state(snapshot, frozen),
+            "link": [[(f" slow link {link.delay:.1f} s ", "warn loud")] if link.slow else []],
             "lost": _lost(snapshot.total_lost),
             "suppressed": _suppressed(sum(snapshot.suppressed.values())),
             "alerts": _alerts(snapshot),
@@ -67,7 +69,7 @@ class HeaderBar(Bar):
         }
         shown = squeeze(list(items.values()), self.size.width - 2)
         by_name = dict(zip(items, shown, strict=True))
-        order = ("host", "kernel", "state", "rate", "spark", "lost", "suppressed", "rules", "alerts", "cost")
+        order = ("host", "kernel", "state", "link", "rate", "spark", "lost", "suppressed", "rules", "alerts", "cost")
         self.say(_joined([by_name[name] for name in order if by_name[name]]))
 
 

@@ -1,0 +1,90 @@
+"""The console over a link: how many bytes it sends, and that a slow one shows what is now, not what was."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.conftest import COMMAND
+from tests.system.link import Link
+
+# Opens ten thousand files a second, for at most a minute.
+LOAD = """
+import os, time
+began = time.monotonic()
+done = 0
+while (passed := time.monotonic() - began) < 60:
+    while done < passed * 10_000:
+        os.close(os.open("/etc/hostname", os.O_RDONLY))
+        done += 1
+    time.sleep(0.002)
+"""
+Open = Callable[..., Link]
+
+
+@pytest.fixture
+def busy() -> Iterator[None]:
+    """A host that opens some 10,000 files a second."""
+    load = subprocess.Popen([sys.executable, "-c", LOAD])
+    yield
+    load.kill()
+    load.wait()
+
+
+@pytest.fixture
+def open_link(tmp_path: Path) -> Iterator[Open]:
+    """``open_link(width, height, rate=)``: a live console at the other end."""
+    opened: list[Link] = []
+
+    def one(*size: int, **options: object) -> Link:
+        opened.append(Link([COMMAND, "--session-dir", str(tmp_path)], *size, **options))  # type: ignore[arg-type]
+        opened[-1].until(lambda screen: b"LIVE" in screen)
+        return opened[-1]
+
+    yield one
+    for link in opened:
+        link.close()
+
+
+@pytest.mark.kernel
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize(("width", "height", "budget"), [(120, 40, 20_000), (80, 24, 12_000)])
+def test_a_busy_host_takes_no_more_than_its_bytes(open_link: Open, width: int, height: int, budget: int) -> None:
+    link = open_link(width, height)
+    link.measure(2)  # the first frames draw everything
+    assert link.measure(4) / 4 <= budget
+
+
+@pytest.mark.kernel
+@pytest.mark.usefixtures("busy")
+def test_a_slow_link_is_marked_and_never_a_second_behind(open_link: Open) -> None:
+    link = open_link(120, 40)
+    link.rate = 20_000
+    link.measure(4)
+    link.measure(6)
+    assert link.behind < 1.0
+    link.rate = 5_000
+    link.until(lambda screen: b"slow link" in screen)
+    link.rate = None
+    link.forget()
+    link.type("q")
+    assert link.left() == 0
+
+
+@pytest.mark.kernel
+def test_a_terminal_that_answers_nothing_is_drawn_all_the_same(open_link: Open) -> None:
+    link = open_link(80, 24, answers=False)
+    link.forget()
+    link.until(lambda screen: b"00:00:04" in screen or b"00:00:05" in screen)
+    link.forget()
+    link.type("?")
+    link.until(lambda screen: b"Keys" in screen)
+    link.forget()
+    link.type("q")
+    link.until(lambda screen: b"Rules" in screen)
+    link.type("q")
+    assert link.left() == 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
@@ -20,6 +21,8 @@ from sentinel_tui.theming import load_themes, variable_defaults
 if TYPE_CHECKING:
     from sentinel_engine.pipeline import Pipeline
 
+_GONE_SECONDS: Final = 0.25  # how often we look whether the terminal is still there
+_RECKON_SECONDS: Final = 1.0  # after a stop, until losses are counted
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,6 +39,7 @@ class SentinelApp(App[None]):
         super().__init__(driver_class=TerminalDriver)
         self._themes, self._theme_problems = load_themes(data_dir("themes"))
         self._no_link = Link()
+        self._stopped: tuple[float, int] | None = None  # since when, and what had been lost by then
         self.main = MainScreen(pipeline, lambda: self.link)
         # Movement that is drawn in steps costs bytes on a slow link and tells nothing.
         self.animation_level = "none"
@@ -67,8 +71,30 @@ class SentinelApp(App[None]):
             loop.call_soon_threadsafe(self.exit)
 
         self._handlers = {number: signal.signal(number, leave) for number in _SIGNALS}
+        self.set_interval(_GONE_SECONDS, self._leave_with_terminal)
+        self.app_resume_signal.subscribe(self, self._resumed)
         for problem in self._theme_problems:
             self.main.status.tell(problem, bad=True)
+
+    def _leave_with_terminal(self) -> None:
+        if isinstance(self._driver, TerminalDriver) and self._driver.gone:
+            self.exit()
+
+    def action_suspend_process(self) -> None:
+        """Ctrl+Z: to the shell; all of us stands still until `fg`."""
+        self._stopped = time.monotonic(), self.main.pipeline.snapshot().total_lost
+        super().action_suspend_process()
+
+    def _resumed(self, _: App[None]) -> None:
+        if self._stopped:
+            began, lost = self._stopped
+            self._stopped = None
+            self.set_timer(_RECKON_SECONDS, partial(self._tell_stop, time.monotonic() - began, lost))
+
+    def _tell_stop(self, seconds: float, lost_before: int) -> None:
+        lost = self.main.pipeline.snapshot().total_lost - lost_before
+        said = f"{lost:,} events were lost meanwhile" if lost else "no event was lost: all waited in the kernel"
+        self.main.tell(f"stood still for {seconds:.0f} s; {said}", bad=bool(lost))
 
     def on_unmount(self) -> None:
         """Give the signals back."""

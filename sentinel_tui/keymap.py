@@ -48,6 +48,7 @@ _SCREEN: Final = (
     Action("R", "screen.reload_all", "R", "all", "load every rule again, and take in new ones"),
     Action("l", "screen.loss", "l", "", "what was lost, and what is not collected: how much, where, of which kind"),
     Action("t", "screen.next_theme", "t", "theme", "change the theme"),
+    Action("ctrl+z", "app.suspend_process", "ctrl+z", "", "to the shell; nothing is collected until `fg`"),
     Action("tab", "screen.next_pane(1)", "tab", "pane", "go to the next pane"),
     Action("shift+tab", "screen.next_pane(-1)", "shift+tab", "", "go to the pane before"),
     Action("1", "screen.pane('events')", "1", "", "go to the events"),

@@ -142,6 +142,17 @@ class TerminalDriver(LinuxDriver):
             self.output = Output(sys.__stdout__, self.link)
             self._file = self.output  # type: ignore[assignment] # a text file is all it needs
 
+    @property
+    def gone(self) -> bool:
+        """Whether the terminal has hung up: no signal says so to who is not its foreground."""
+        poll = select.poll()
+        poll.register(self.fileno, 0)
+        return bool(poll.poll(0))
+
+    def _run_input_thread(self) -> None:
+        with suppress(OSError):  # it has hung up, which the app sees by itself
+            self.run_input_thread()
+
     def write(self, data: str) -> None:
         """Send this to the terminal, with a question after a frame."""
         super().write(self.link.drawn(data))

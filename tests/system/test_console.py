@@ -239,6 +239,42 @@ def test_a_closed_terminal_ends_it_in_order(start: Callable[..., Console]) -> No
     assert read_session(console.session).complete
 
 
+@pytest.mark.kernel
+def test_a_terminal_that_hangs_up_without_a_signal_ends_it_too(tmp_path: Path) -> None:
+    """Who is not the foreground of its terminal gets no SIGHUP, and would read the end of it for ever."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen([COMMAND, "--session-dir", tmp_path], stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        ending = os.pidfd_open(process.pid)
+        shown = b""
+        while b"LIVE" not in shown:
+            shown += os.read(ours, 65536)
+        os.close(ours)
+        assert seconds_to_end(ending) < 5  # the aim is 1 s
+    (session,) = tmp_path.iterdir()
+    assert read_session(session).complete
+
+
+@pytest.mark.kernel
+def test_it_goes_to_the_shell_and_comes_back(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, ["sh", "-c", "exec bash --norc -i 2>/dev/tty"])
+    try:
+        terminal.type(f"{COMMAND} --session-dir {tmp_path}/sessions", "Enter")
+        terminal.until_text("● LIVE")
+        terminal.type("C-z")
+        terminal.until("the shell's prompt", lambda screen: "Stopped" in screen)
+        assert terminal.modes() == "0 1 0"
+        terminal.type("fg", "Enter")
+        terminal.until_text("stood still for")
+        assert terminal.modes() == "1 0 1"
+        terminal.type("2", "Down")
+        terminal.until("a key's answer", lambda screen: "▸● kernel-code-load" in screen)
+        terminal.type("q")
+        terminal.until_text("evidence: sha256")
+    finally:
+        terminal.close()
+
+
 def test_the_demo_needs_no_privilege(tmp_path: Path) -> None:
     drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
     terminal = Terminal(tmp_path, [*drop, COMMAND, "demo", "--session-dir", str(tmp_path / "sessions")])

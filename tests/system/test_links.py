@@ -88,3 +88,22 @@ def test_a_terminal_that_answers_nothing_is_drawn_all_the_same(open_link: Open) 
     link.until(lambda screen: b"Rules" in screen)
     link.type("q")
     assert link.left() == 0
+
+
+@pytest.mark.parametrize("term", ["xterm", "screen", "tmux-256color", "linux", "vt100"])
+def test_every_usual_terminal_is_drawn_on_and_given_back(tmp_path: Path, term: str) -> None:
+    link = Link([COMMAND, "demo", "--session-dir", str(tmp_path)], 80, 24, environment={"TERM": term, "COLORTERM": ""})
+    try:
+        link.until(lambda screen: b"REPLAY" in screen)
+        for size in ((20, 5), (200, 60), (1, 1), (120, 40), (80, 24)):
+            link.forget()
+            link.resize(*size)
+            link.until(bool)
+        link.forget()
+        link.type("3")
+        link.until(lambda screen: b"Alerts" in screen)
+        link.type("q")
+        link.until(lambda screen: b"\x1b[?1049l" in screen and b"evidence: sha256" in screen)
+        assert link.left() == 0
+    finally:
+        link.close()

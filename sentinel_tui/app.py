@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import psutil
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
+from textual.command import CommandList, CommandPalette
 from textual.screen import Screen
 
 from sentinel_engine.resources import data_dir
@@ -24,6 +28,26 @@ if TYPE_CHECKING:
 _GONE_SECONDS: Final = 0.25  # how often we look whether the terminal is still there
 _RECKON_SECONDS: Final = 1.0  # after a stop, until losses are counted
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def _has_shell() -> bool:
+    """Whether somebody could let us go on: who is stopped in an orphaned process group stays so for ever."""
+    parent = psutil.Process(os.getpgrp()).ppid()
+    try:
+        return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
+    except ProcessLookupError:
+        return False
+
+
+class _Palette(CommandPalette):
+    """Textual's, which fails on a page key while its list is empty, and when it is to close twice."""
+
+    def _action_command_list(self, action: str) -> None:
+        if self.query_one(CommandList).option_count:
+            super()._action_command_list(action)
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        return super().dismiss(result) if self.is_current else AwaitComplete.nothing()
 
 
 class SentinelApp(App[None]):
@@ -82,6 +106,9 @@ class SentinelApp(App[None]):
 
     def action_suspend_process(self) -> None:
         """Ctrl+Z: to the shell; all of us stands still until `fg`."""
+        if not _has_shell():
+            self.main.tell("there is no shell to go to: this console was started without one")
+            return
         self._stopped = time.monotonic(), self.main.pipeline.snapshot().total_lost
         super().action_suspend_process()
 
@@ -111,6 +138,11 @@ class SentinelApp(App[None]):
     def action_help_quit(self) -> None:
         """Ctrl+C: no surprise, a hint."""
         self.main.status.tell("press q to quit")
+
+    def action_command_palette(self) -> None:
+        """Every action by its name."""
+        if not isinstance(self.screen, _Palette):
+            self.push_screen(_Palette(id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - the same on each
         """The command palette: what the keys do."""

@@ -180,6 +180,8 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
         """While a line is typed, keys are text; Tab leaves it."""
+        if self.line_bar.display and not (self.focused and self.line_bar in self.focused.ancestors):
+            self.close_line()  # a click or a resize has taken the focus from it
         return self.status.display or action == "next_pane"
 
     def action_pane(self, name: str) -> None:

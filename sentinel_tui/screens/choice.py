@@ -8,9 +8,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from sentinel_tui.screens.confirm import FRAME_WIDTH
+from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets.lines import SelectPane
 from sentinel_tui.widgets.paint import Span, fit
 
@@ -30,7 +30,7 @@ class _Options(SelectPane[_Option]):
         return [(fit(row, width), "text")]
 
 
-class ChoiceScreen(ModalScreen[int | None]):
+class ChoiceScreen(Overlay[int | None]):
     """Enter takes the selected one, Escape none; the result is its index."""
 
     BINDINGS: ClassVar = [
@@ -55,6 +55,6 @@ class ChoiceScreen(ModalScreen[int | None]):
         """The keys are for the list."""
         self._pane.focus()
 
-    def action_take(self) -> None:
+    async def action_take(self) -> None:
         """Take the selected one."""
-        self.dismiss(self._pane.cursor)
+        await self.action_dismiss(self._pane.cursor)

@@ -8,8 +8,8 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
-from textual.screen import ModalScreen
 
+from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets.lines import Line, TextPane
 from sentinel_tui.widgets.paint import fold
 
@@ -26,7 +26,7 @@ class Question:
     yes: str  # what the key y does
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Overlay[bool]):
     """Only ``y`` is a yes; Enter is none, since it comes too easily."""
 
     BINDINGS: ClassVar = [

@@ -7,10 +7,10 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from sentinel_engine.response import Deed, Look, Target
 from sentinel_tui.screens.confirm import FRAME_WIDTH
+from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets.lines import Line, TextPane
 from sentinel_tui.widgets.tree import fact
 
@@ -41,7 +41,7 @@ def facts(target: Target, look: Look) -> list[tuple[str, str]]:
     return [*found, ("careful", look.warning)] if look.warning else found
 
 
-class DeedScreen(ModalScreen[Choice | None]):
+class DeedScreen(Overlay[Choice | None]):
     """A letter chooses; anything else that ends it chooses nothing."""
 
     BINDINGS: ClassVar = [
@@ -71,6 +71,6 @@ class DeedScreen(ModalScreen[Choice | None]):
         pane.styles.height = len(lines) + 2
         yield pane
 
-    def action_choose(self, deed: str, tree: bool) -> None:
+    async def action_choose(self, deed: str, tree: bool) -> None:
         """Take this one."""
-        self.dismiss((Deed(deed), tree and bool(self._look.descendants)))
+        await self.action_dismiss((Deed(deed), tree and bool(self._look.descendants)))

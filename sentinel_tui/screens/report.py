@@ -8,10 +8,10 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from sentinel_engine.snapshot import Snapshot
 from sentinel_tui.keymap import ACTIONS
+from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.bars import StatusBar
 from sentinel_tui.widgets.lines import Line, TextPane
@@ -39,7 +39,7 @@ class _PagePane(TextPane):
         self.show(page(self.scrollable_content_region.width))
 
 
-class ReportScreen(ModalScreen[None]):
+class ReportScreen(Overlay[None]):
     """One scrolling page; Escape, Backspace, q or Enter closes it."""
 
     BINDINGS: ClassVar = [Binding("escape,backspace,q,enter,question_mark", "dismiss", "close", show=False)]

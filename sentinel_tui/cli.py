@@ -26,6 +26,7 @@ from sentinel_tui.command import (
     echo_json,
     failing_plainly,
     live,
+    raw_stdout,
     scoped,
 )
 from sentinel_tui.config import Options, merge
@@ -175,7 +176,7 @@ def _need_terminal() -> None:
 @contextmanager
 def _output(path: Path | None) -> Iterator[BinaryIO]:
     if path is None:
-        yield sys.stdout.buffer
+        yield raw_stdout()
         return
     try:
         stream = create_private(path)

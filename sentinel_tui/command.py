@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import click
 import msgspec
@@ -111,6 +112,11 @@ def scoped(command: F) -> F:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def raw_stdout() -> BinaryIO:
+    """Standard output without a buffer of Python's: a line is out, or the error says that it is not."""
+    return open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)
 
 
 def echo_json(value: Any) -> None:

@@ -144,9 +144,10 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
             # The answer to a command is a notice too, but that was told already, and as what it is.
             newest = snapshot.notices[-1]
             if not (self.answer and (newest.endswith(self.answer) or self.answer.endswith(newest))):
-                self.tell(f"{newest}; h runs it over the past" if _RELOADED.search(newest) else newest)
-        if snapshot.source.problem != self._problem:
-            self._problem = snapshot.source.problem
+                said = f"{newest}; h runs it over the past" if _RELOADED.search(newest) else newest
+                self.tell(said, bad=newest in snapshot.warnings)
+        if (problem := snapshot.source.problem or snapshot.source.cut) != self._problem:
+            self._problem = problem
             self.tell(self._problem, bad=True)
         source = snapshot.source
         if source.goal:

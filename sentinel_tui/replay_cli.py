@@ -15,7 +15,7 @@ from sentinel_engine.segments import segments_in
 from sentinel_engine.session import SessionError, find_session
 from sentinel_engine.text import inert
 from sentinel_engine.verify import verify
-from sentinel_tui.command import BAD, USAGE, Failure, common, failing_plainly
+from sentinel_tui.command import BAD, USAGE, Failure, common, failing_plainly, raw_stdout
 from sentinel_tui.config import Options, merge
 
 
@@ -61,7 +61,7 @@ def replay(  # noqa: PLR0913 - one for each option
         from sentinel_tui.watch import Watch  # noqa: PLC0415
 
         if headless:
-            run_headless(source, options, Watch(sys.stdout.buffer, events=False), Limits(None, None))
+            run_headless(source, options, Watch(raw_stdout(), events=False), Limits(None, None))
         elif sys.stdin.isatty() and sys.stdout.isatty():
             console(source, options)
         else:

@@ -78,18 +78,34 @@ def headless(loading: Loading | Source, options: Options, printer: Watch, limits
     with running(loading, options, printer, limits.record) as pipeline:
         view = pipeline.snapshot()
         click.echo(f"watching {view.source.name}; ctrl+c ends; session: {view.session}", err=True)
+        warned: tuple[str, ...] = ()
         deadline = time.monotonic() + (limits.duration or float("inf"))
         while not (caught or printer.broken.is_set() or pipeline.finished()) and time.monotonic() < deadline:
             # Signals end this wait at once only on the main thread's next bytecode: keep it short.
             printer.broken.wait(0.05)
-        printer.end(pipeline.close())
-        click.echo(_evidence(pipeline), err=True)
+            warned = _warn(warned, (*pipeline.snapshot().warnings, *printer.warnings()))
+        summary = pipeline.close()
+        printer.end(summary)
+        _warn((), tuple(filter(None, [pipeline.snapshot().source.cut])))
+        click.echo(_evidence(summary, pipeline), err=True)
     if problem := pipeline.snapshot().source.problem:
         raise Failure(problem, HOST)
-    if printer.error and not isinstance(printer.error, BrokenPipeError):
-        raise Failure(f"cannot write the output: {printer.error.strerror}", USAGE)
+    if printer.broken.is_set():
+        if printer.error and not isinstance(printer.error, BrokenPipeError):
+            raise Failure(f"cannot write the output: {printer.error.strerror}", USAGE)
+    elif printer.lost:
+        raise Failure(f"{printer.lost:,} lines are not in the output; the session has the alerts of them", USAGE)
     if signal.SIGINT in caught:
         sys.exit(INTERRUPTED)
+
+
+def _warn(before: tuple[str, ...], warnings: tuple[str, ...]) -> tuple[str, ...]:
+    """Print those that were not there before."""
+    with suppress(OSError):  # whoever read them may be gone
+        for warning in warnings:
+            if warning not in before:
+                click.echo(f"warning: {warning}", err=True)
+    return warnings
 
 
 @contextmanager
@@ -120,11 +136,7 @@ def running(
     except BaseException:
         source.close()
         raise
-    try:
-        pipeline = Pipeline(source, registry, session, listener, recorder)
-    except OSError as error:
-        source.close()
-        raise Failure(f"cannot keep raw events in {session.path}: {error.strerror}; see --no-record", USAGE) from error
+    pipeline = Pipeline(source, registry, session, listener, recorder)
     # What is there by now stays until the end: it is not looked through again and again.
     gc.freeze()
     gc.enable()
@@ -157,10 +169,12 @@ def _recorder(path: Path, source: Source) -> RecordingWriter:
 def _farewell(summary: Summary, pipeline: Pipeline) -> str:
     return (
         f"{sum(summary.events.values())} events, {figures.lost(summary.lost)}, {sum(summary.alerts.values())} alerts "
-        f"in {summary.duration:.0f} s; session: {pipeline.snapshot().session}\n{_evidence(pipeline)}"
+        f"in {summary.duration:.0f} s; session: {pipeline.snapshot().session}\n{_evidence(summary, pipeline)}"
     )
 
 
-def _evidence(pipeline: Pipeline) -> str:
-    """What holds the session to what it says: who has written this down sees any later change."""
-    return f"evidence: sha256 {pipeline.evidence}"
+def _evidence(summary: Summary, pipeline: Pipeline) -> str:
+    """What is missing from the session, and what holds it to what it says: who has this sees any later change."""
+    missing = summary.lost["journal"].get("alert", 0)
+    said = f"NOT in the session: {missing:,} alerts and actions, which its disk did not take\n" if missing else ""
+    return f"{said}evidence: sha256 {pipeline.evidence}"

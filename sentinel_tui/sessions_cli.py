@@ -46,6 +46,8 @@ def sessions(context: click.Context, /, **given: Any) -> None:
 def _state(folder: Path, found: Digest) -> str:
     if found.broken:
         return "ALTERED"
+    if not found.started:
+        return "nothing was written"
     if found.ended:
         return "ended in order" if not found.torn else f"{found.torn} lines cut"
     return "running" if is_running(folder) else "did not end in order"
@@ -67,6 +69,7 @@ def sessions_show(options: Options, /, *, session: str) -> None:
         "alerts": f"{found.alerts:,}",
         "actions": f"{found.actions:,}",
         "raw events": raw,
+        "missing": f"{figures.lost(found.lost)}; {found.evicted:,} raw events had to leave for newer ones",
         "journal": f"{found.entries:,} entries, {found.torn} cut",
         "evidence": found.broken or f"sha256 {found.head}",
     }

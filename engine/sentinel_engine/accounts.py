@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
 
 import psutil
 
@@ -83,6 +84,13 @@ class Accounts:
             "history": self._history.evicted(),
             "journal": journal,
         }
+
+    def unsaved(self) -> Iterator[str]:
+        """What the session's disk does not take now, in sentences."""
+        if self._session and (why := self._session.problem):
+            yield f"alerts and actions are in memory only ({why}): make room on the session's disk"
+        if self._segments and (why := self._segments.problem):
+            yield f"raw events are not kept ({why}): make room on the session's disk"
 
     def evicted(self) -> dict[str, int]:
         """Kind -> raw events that had to leave the session's folder for newer ones."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ _ORIGIN: Final = hashlib.sha256(b"sentinel-tui journal 1").hexdigest()
 _BEFORE, _AFTER = b',"chain":"', b'"}'
 _SUFFIX: Final = len(_BEFORE) + 64 + len(_AFTER)
 MAX_LINE: Final = 8 << 20
+_WAITING_BYTES: Final = 8 << 20
 
 T = TypeVar("T")
 
@@ -34,42 +36,65 @@ def chain_of(line: bytes) -> str:
 
 
 class JournalWriter:
-    """Appends entries to a file. One that the disk does not take is counted in ``lost``; the journal goes on."""
+    """Appends entries to a file. What the disk does not take waits in memory, in order, until it does again."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._encoder = msgspec.json.Encoder()
-        self._torn = False
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._line = b""  # what is still to be written of the first that waits
+        self._line_head = ""
+        self._dropped = 0
         self._unsynced = False
         self.head = _ORIGIN
-        self.lost = 0
+        self.problem = ""  # why the disk does not take more now
+
+    @property
+    def lost(self) -> int:
+        """Entries that are not on the disk: they wait for it, or there was no room to."""
+        return self._dropped + len(self._waiting)
 
     def write(self, entry: msgspec.Struct) -> bool:
-        """Append this entry, whole; False, and counted, when the disk does not take it."""
+        """Append this entry, whole; False, and counted in ``lost``, while the disk does not take it."""
         plain = self._encoder.encode(entry)
-        head = _next(self.head, plain)
-        # After a line that went only half to a full disk, the next one must not become its other half.
-        line = b"\n" * self._torn + plain[:-1] + _BEFORE + head.encode() + _AFTER + b"\n"
-        try:
-            written = self._file.write(line)
-        except OSError:
-            written = 0
-        whole = written == len(line)
-        self._torn = 0 < written < len(line) or (self._torn and not written)
-        self.lost += not whole
-        if whole:
-            self.head = head
-            self._unsynced = True
-        return whole
+        if self._waiting and self._waiting_bytes + len(plain) > _WAITING_BYTES:
+            self._dropped += 1
+            return False
+        self._waiting.append(plain)
+        self._waiting_bytes += len(plain)
+        return self._flush()
+
+    def _flush(self) -> bool:
+        while self._waiting:
+            if not self._line:
+                plain = self._waiting[0]
+                self._line_head = _next(self.head, plain)
+                self._line = plain[:-1] + _BEFORE + self._line_head.encode() + _AFTER + b"\n"
+            try:
+                # A disk that becomes full takes a part of a line: the rest of it is what has to come next.
+                self._line = self._line[self._file.write(self._line) :]
+            except OSError as error:
+                self.problem = str(error.strerror)
+                return False
+            if not self._line:
+                self.head = self._line_head
+                self._waiting_bytes -= len(self._waiting.popleft())
+                self._unsynced = True
+        return True
 
     def sync(self) -> None:
-        """Have what was written on the disk itself, where a power cut leaves it; a disk that cannot is counted."""
+        """Have all of it on the disk itself, where a power cut leaves it; a disk that cannot is counted."""
+        whole = self._flush()
         if self._unsynced:
             self._unsynced = False
             try:
                 os.fdatasync(self._file.fileno())
-            except OSError:
-                self.lost += 1
+            except OSError as error:
+                self.problem = str(error.strerror)
+                self._dropped += 1
+            else:
+                self.problem = "" if whole else self.problem
 
     def close(self) -> None:
         """Close the file."""

@@ -86,6 +86,7 @@ class Pipeline:
         self._session = session
         self._listener = listener
         self._recorder = recorder
+        self._cut = ""  # that the recording ended early, and why
         self._feed: Source | Ahead = source if source.playback else Ahead(source)
         shown = listener.shown if listener and not recorder else ALL_KINDS
         self._demand = Demand(source.set_mask, shown)
@@ -107,10 +108,11 @@ class Pipeline:
         self.triage = TriageControl(lambda: self._book, self)
         self._kept: dict[str, str] = {}
         self._problem = ""
+        self._warnings: tuple[str, ...] = ()
         self._closed: Summary | None = None
         self._stopping = threading.Event()
         self._drained = threading.Event()
-        self._snapshot = self._views.snapshot(self._notices, self._problem)
+        self._snapshot = self._views.snapshot(self._notices, self._warnings, self._problem)
         self._thread = threading.Thread(target=self._engine, name="engine", daemon=True)
 
     def _begin(self, before: AlertBook | None = None) -> None:
@@ -340,8 +342,6 @@ class Pipeline:
         names = self._source.cgroups.learned()
         if self._segments:
             self._segments.append(batch, names)
-            if self._segments.problem:
-                self._note(self._segments.problem)
         if self._recorder is None:
             return
         try:
@@ -349,8 +349,9 @@ class Pipeline:
                 self._recorder.name(names)
             self._recorder.append(batch)
         except OSError as error:
+            self._recorder.abandon()
             self._recorder = None
-            self._note(f"the recording ends here: {error.strerror}")
+            self._cut = f"the recording has ended early ({error.strerror})"
 
     def _note_loss(self) -> None:
         if self.playback:
@@ -369,8 +370,8 @@ class Pipeline:
             )
 
     def _tell(self, alert: Alert) -> None:
-        if self._session and not self._session.write(alert):
-            self._note("the session's disk does not take more: alerts are on the screen only")
+        if self._session:
+            self._session.write(alert)
         if self._listener:
             self._listener.on_alert(alert)
 
@@ -452,11 +453,21 @@ class Pipeline:
             self.record_action("collection", "", said)
         if self._session:
             self._session.sync()
-        self._snapshot = self._views.snapshot(self._notices, self._problem)
+        self._warn()
+        self._snapshot = self._views.snapshot(self._notices, self._warnings, self._problem)
+
+    def _warn(self) -> None:
+        before, self._warnings = self._warnings, (*self._accounts.unsaved(), *filter(None, [self._cut]))
+        for warning in self._warnings:
+            if warning not in before:
+                self._note(warning)
+        if before and not self._warnings:
+            self._note("the disk takes everything again; `l` says what is missing for good")
 
     def _checkpoint(self) -> Summary:
         summary = self._accounts.summary(self._book, self._views.rules())
         if self._session:
+            self._session.keep_modules()
             self._session.write(summary)
         return summary
 

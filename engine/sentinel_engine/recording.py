@@ -67,8 +67,14 @@ class RecordingWriter:
     def __init__(self, path: Path, header: Header, level: int = _LEVEL) -> None:
         self._file = create_private(path)
         self._compressor = zstandard.ZstdCompressor(level=level)
-        self.size = self._file.write(MAGIC)
-        self._block(msgspec.json.encode(header))
+        self.size = 0
+        try:
+            self._write(MAGIC)
+            self._block(msgspec.json.encode(header))
+        except OSError:
+            self._file.close()
+            path.unlink()  # without its header it is no recording
+            raise
 
     def append(self, batch: Batch) -> None:
         """Add this batch."""
@@ -106,7 +112,7 @@ class RecordingReader:
 
     def __init__(self, path: Path, file: BinaryIO | None = None) -> None:
         """``file``: what was opened already, and goes by this path in messages."""
-        self._path = path
+        self.path = path
         self._decompressor = zstandard.ZstdDecompressor()
         self.trailer: Trailer | None = None
         try:
@@ -166,7 +172,7 @@ class RecordingReader:
         try:
             return msgspec.json.decode(raw, type=shape)
         except msgspec.MsgspecError as error:
-            raise RecordingError(f"{self._path} is damaged: {error}") from error
+            raise RecordingError(f"{self.path} is damaged: {error}") from error
 
     def _read(self) -> bytes | None:
         head = self._file.read(_BLOCK.size)
@@ -174,7 +180,7 @@ class RecordingReader:
             return None
         stored, raw = _BLOCK.unpack(head)
         if stored > MAX_BLOCK or raw > MAX_BLOCK:
-            raise RecordingError(f"{self._path} is damaged: a block of {max(stored, raw)} bytes")
+            raise RecordingError(f"{self.path} is damaged: a block of {max(stored, raw)} bytes")
         if not stored:
             return b""
         frame = self._file.read(stored)
@@ -184,7 +190,7 @@ class RecordingReader:
         try:
             # The decompressor believes what the frame says of its own size, whatever limit it is given.
             if zstandard.frame_content_size(frame) > raw:
-                raise RecordingError(f"{self._path} is damaged: a block is larger than it says")
+                raise RecordingError(f"{self.path} is damaged: a block is larger than it says")
             return self._decompressor.decompress(frame, max_output_size=raw)
         except zstandard.ZstdError as error:
-            raise RecordingError(f"{self._path} is damaged: {error}") from error
+            raise RecordingError(f"{self.path} is damaged: {error}") from error

@@ -8,7 +8,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -125,8 +125,8 @@ def default_root() -> Path:
 class Session:
     """The journal of a running session: one JSON object a line, written before it is shown.
 
-    A line that cannot be written is counted in ``lost``; the session goes on. ``keep``: how much of the raw events is
-    to be in its folder, too; None for none.
+    What the disk does not take is counted in ``lost`` and waits in memory until it does; the session goes on. ``keep``:
+    how much of the raw events is to be in its folder, too; None for none.
     """
 
     def __init__(self, root: Path, source: str, version: str, host: Host, keep: Keep | None = None) -> None:
@@ -141,16 +141,22 @@ class Session:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it is ours while we run: see is_running
             self._journal = JournalWriter(file)
         except OSError as error:
-            raise SessionError(
-                f"cannot write the session folder {root}: {error.strerror}; name another with --session-dir"
-            ) from error
+            raise _unwritable(root, str(error.strerror)) from error
+        self._modules: dict[str, bytes] = {}  # by SHA-256: those that the disk did not take
         if not self.write(SessionFacts(self.id, now(), version, source, host, operator())):
-            raise SessionError(f"the disk of the session folder {root} is full; name another with --session-dir")
+            file.close()
+            shutil.rmtree(self.path, ignore_errors=True)  # a session without a first line is none
+            raise _unwritable(root, self.problem)
 
     @property
     def lost(self) -> int:
-        """Entries that the disk did not take."""
-        return self._journal.lost
+        """Entries and rules' modules that are not on the disk."""
+        return self._journal.lost + len(self._modules)
+
+    @property
+    def problem(self) -> str:
+        """Why the disk does not take more now, as the system says it; empty when it does."""
+        return self._journal.problem
 
     @property
     def head(self) -> str:
@@ -158,7 +164,7 @@ class Session:
         return self._journal.head
 
     def write(self, entry: JournalLine) -> bool:
-        """Append this entry; False, and counted, when the disk does not take it."""
+        """Append this entry; False, and counted, while the disk does not take it."""
         return self._journal.write(entry)
 
     def sync(self) -> None:
@@ -167,15 +173,22 @@ class Session:
 
     def keep_rule(self, kept: KeptRule, code: bytes) -> None:
         """Keep a rule's module, once for each SHA-256, and note that it was loaded."""
-        path = module_path(self.path, kept.sha256)
-        try:
-            private_folder(path.parent)
-            if not path.exists():
-                with atomic_file(path) as file:
-                    file.write(code)
-        except OSError:
-            self._journal.lost += 1  # the note of it is written all the same
+        self._modules[kept.sha256] = code
+        self.keep_modules()
         self.write(kept)
+
+    def keep_modules(self) -> None:
+        """Write the modules that are not on the disk yet."""
+        for sha256 in list(self._modules):
+            path = module_path(self.path, sha256)
+            try:
+                private_folder(path.parent)
+                if not path.exists():
+                    with atomic_file(path) as file:
+                        file.write(self._modules[sha256])
+            except OSError:
+                return  # counted in ``lost``, and tried again with the next
+            del self._modules[sha256]
 
     def act(self, action: str, target: str = "", detail: str = "") -> None:
         """Append what the operator did."""
@@ -183,8 +196,16 @@ class Session:
 
     def close(self) -> None:
         """Mark the session as ended in order."""
+        self.keep_modules()
         self.write(Ended(now()))
         self._journal.close()
+
+
+def _unwritable(root: Path, problem: str) -> SessionError:
+    return SessionError(
+        f"cannot write the session folder {root}: {problem}; name another with --session-dir (/run/sentinel-tui is in "
+        "memory)"
+    )
 
 
 def module_path(session: Path, sha256: str) -> Path:
@@ -261,6 +282,8 @@ class Digest:
     segments: int = 0
     raw_bytes: int = 0
     size: int = 0
+    lost: dict[str, dict[str, int]] = field(default_factory=dict)  # as the last summary has it
+    evicted: int = 0
     ended: bool = False
     head: str = ""
     broken: str = ""
@@ -281,6 +304,8 @@ def digest(path: Path) -> Digest:
                 ids.add(entry.id)
             case Action():
                 found.actions += 1
+            case Summary():
+                found.lost, found.evicted = entry.lost, sum(entry.evicted.values())
             case Ended():
                 found.ended = True
     segments = segments_in(path)

@@ -276,7 +276,8 @@ class SourceView(msgspec.Struct, frozen=True):
     name: str
     live: bool
     ended: bool = False
-    problem: str = ""
+    problem: str = ""  # why it has stopped
+    cut: str = ""  # what is missing from a recording
     playing: bool = True  # of a recording: whether it goes on, and how many times as fast as it happened; 0 unpaced
     speed: float = 1.0
     time: str = ""  # of a recording: where it is, RFC 3339, and as a share of the whole, from 0 to 1
@@ -311,6 +312,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     suppressed: dict[str, int] = {}
     scope: str = ""  # who is reported, as on the command line; empty for everybody
     notices: tuple[str, ...] = ()  # newest last: reloads, failures, things to know
+    warnings: tuple[str, ...] = ()  # what is wrong as long as it is: the disk takes nothing
     gaps: Gaps | None = None
     hunt: HuntView | None = None
     hidden: int = 0  # alerts that suppressions keep from the screen; they are in the journal

@@ -33,7 +33,7 @@ class Views:
     hunter: Hunter
     session: Session | None
 
-    def snapshot(self, notices: Iterable[str], problem: str) -> Snapshot:
+    def snapshot(self, notices: Iterable[str], warnings: tuple[str, ...], problem: str) -> Snapshot:
         """Everything as it is now. ``problem``: why the source has stopped, empty while it has not."""
         accounts = self.accounts
         events = accounts.events()
@@ -56,6 +56,7 @@ class Views:
             suppressed=self.source.suppressed(),
             scope=str(self.source.scope),
             notices=tuple(notices),
+            warnings=warnings,
             gaps=accounts.gaps(),
             hunt=self.hunter.view(),
             hidden=self.book.hidden.total(),
@@ -64,7 +65,7 @@ class Views:
 
     def _source_view(self, problem: str) -> SourceView:
         source, playback = self.source, self.source.playback
-        view = SourceView(source.name, source.live, source.ended(), problem)
+        view = SourceView(source.name, source.live, source.ended(), problem, source.problem)
         if playback is None:
             return view
         at = playback.position()

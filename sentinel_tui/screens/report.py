@@ -140,7 +140,7 @@ _PRIVILEGES: Sequence[Line] = (
 _STAGES: Final = {
     "kernel": "no room in the kernel's ring: the host was faster than this console",
     "ring": "came from the kernel, but are no records that this version can read",
-    "journal": "on the screen, but the session's disk did not take them",
+    "journal": "not in the session: its disk did not take them; alerts wait for it in memory",
     "history": "no loss: rules and alerts have seen them; they left the stream to make room for newer ones",
 }
 
@@ -167,7 +167,8 @@ def loss_page(snapshot: Snapshot) -> Page:
     """What was lost: where on its way, of which kind, and whether both ways to count it agree."""
 
     def page(width: int) -> list[Line]:
-        lines = fact("lost", f"{snapshot.total_lost:,} of {snapshot.total_events + snapshot.total_lost:,}", width)
+        lines = [line for warning in snapshot.warnings for line in fact("NOT SAVED", warning, width, "bad strong")]
+        lines += fact("lost", f"{snapshot.total_lost:,} of {snapshot.total_events + snapshot.total_lost:,}", width)
         for stage, meaning in _STAGES.items():
             counts = snapshot.lost.get(stage, {})
             style = "bad strong" if counts and stage != "history" else "text"

@@ -54,6 +54,7 @@ class HeaderBar(Bar):
         items = {
             "state": _state(snapshot, frozen),
             "link": [[(f" slow link {link.delay:.1f} s ", "warn loud")] if link.slow else []],
+            "unsaved": [[(" NOT SAVED ", _LOUD)] if snapshot.warnings else []],
             "lost": _lost(snapshot.total_lost),
             "suppressed": _suppressed(sum(snapshot.suppressed.values())),
             "alerts": _alerts(snapshot),
@@ -69,7 +70,10 @@ class HeaderBar(Bar):
         }
         shown = squeeze(list(items.values()), self.size.width - 2)
         by_name = dict(zip(items, shown, strict=True))
-        order = ("host", "kernel", "state", "link", "rate", "spark", "lost", "suppressed", "rules", "alerts", "cost")
+        order = (
+            "host", "kernel", "state", "link", "rate", "spark", "unsaved", "lost", "suppressed", "rules", "alerts",
+            "cost",
+        )  # fmt: skip
         self.say(_joined([by_name[name] for name in order if by_name[name]]))
 
 
@@ -115,7 +119,7 @@ def _mark(source: SourceView) -> Span:
     if source.problem:
         return "✗ BROKEN", "loud bad"
     if source.ended:
-        return "■ ENDED", "warn strong"
+        return ("■ ENDED, NOT WHOLE" if source.cut else "■ ENDED"), "warn strong"
     if source.live:
         return "● LIVE", "good strong"
     if source.goal:

@@ -121,6 +121,19 @@ def test_a_link_in_place_of_the_file_is_refused_and_never_followed(
     assert not (tmp_path / "not-there").exists()
 
 
+def test_a_folder_that_everybody_can_write_is_refused_but_for_a_sticky_one(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    for force in ((), ("--force",)):
+        _refused(run("export", folder, "-o", shared / "case.json", *force), "everybody can write", "another folder")
+    assert _names(shared) == []
+    shared.chmod(0o1777)
+    assert run("export", folder, "-o", shared / "case.json").returncode == 0
+
+
 @pytest.mark.kernel
 def test_what_a_real_process_did_before_and_after_its_alert(run: Run, tmp_path: Path) -> None:
     taken = tmp_path / "taken.rec"

@@ -18,7 +18,7 @@ from sentinel_engine.export.write import export_session
 from sentinel_engine.files import atomic_file, private_folder
 from sentinel_engine.journal import JournalWriter
 from sentinel_engine.resources import data_dir
-from sentinel_engine.session import Session, SessionError, read_session
+from sentinel_engine.session import Session, SessionError, digest, read_session
 from sentinel_engine.snapshot import Alert, ProcessEntry, RuleRef, RuleState, RuleView, Severity, Summary
 
 HOST = sessions.Host("web-03", "6.18", "x86_64", "Debian", "b00t", 5)
@@ -140,7 +140,7 @@ def test_a_full_disk_is_counted_and_does_not_end_the_journal() -> None:
 
 
 @pytest.mark.kernel
-def test_a_disk_that_was_full_for_a_while_costs_one_line(tmp_path: Path) -> None:
+def test_a_disk_that_was_full_for_a_while_costs_nothing(tmp_path: Path) -> None:
     # A quota of 64 KiB, as a file system of that size would have it.
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", tmp_path], check=True)
     try:
@@ -150,15 +150,19 @@ def test_a_disk_that_was_full_for_a_while_costs_one_line(tmp_path: Path) -> None
         written = 0
         while session.write(_alert(written)):
             written += 1
-        assert session.lost == 1
+        assert not session.write(_alert(written + 1))
+        assert (session.lost, session.problem) == (2, "No space left on device")
         filler.unlink()
         assert session.write(_alert(10_000))
+        session.sync()
+        assert (session.lost, session.problem) == (0, "")
         session.close()
-        document = read_session(session.path)
+        document, head = read_session(session.path), digest(session.path).head
     finally:
         subprocess.run(["umount", tmp_path], check=True)
-    assert [alert.id for alert in document.alerts] == [*(f"{n}-rule" for n in range(written)), "10000-rule"]
-    assert document.complete is False
+    assert [alert.id for alert in document.alerts] == [*(f"{n}-rule" for n in range(written + 2)), "10000-rule"]
+    assert document.complete
+    assert head == session.head
 
 
 def test_an_unknown_session_names_those_there_are(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ class LiveSource:
 
     name = "live"
     live = True
+    problem = ""
     playback = None
 
     @classmethod

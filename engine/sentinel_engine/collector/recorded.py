@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from sentinel_engine.cgroups import Cgroups, Names
 from sentinel_engine.collector.framer import Framer
@@ -16,12 +17,24 @@ from sentinel_engine.recording import RecordingError, RecordingReader, Resume
 from sentinel_engine.records import Batch, Clock
 from sentinel_engine.segments import SegmentReader
 
+_FOR_EVER: Final = 1 << 63
+
+
+class Gap(NamedTuple):
+    """Events that are not there: their ordinals, and the times (ns since boot) of those before and after."""
+
+    first: int
+    until: int
+    after_ns: int
+    before_ns: int
+
 
 class RecordedSource:
     """Plays the recording at ``path``, or the segments of one; ``speed`` 1.0 is real time, None as fast as it is taken.
 
     It reads no further than it is asked to: what is known of processes and losses is what was known by then.
-    Raises RecordingError when the file is no recording; a cut one ends early with ``problem`` set.
+    Raises RecordingError when the file is no recording. ``problem``: what of it cannot be played; ``missing``: where
+    that is. Both are known at the end.
     """
 
     live = False
@@ -46,6 +59,7 @@ class RecordedSource:
         self._framer.resume(self._reader.header.first)
         self.cgroups = Cgroups()
         self.problem = ""
+        self.missing: list[Gap] = []
         self._batches = self._frames()
         self._next: Batch | None = None
         self._over = False
@@ -66,6 +80,9 @@ class RecordedSource:
         return 0
 
     def _frames(self) -> Iterator[Batch]:
+        problems, lost, next_seq, reached = self._reader.problems, 0, 0, 0
+        if self.first:
+            problems.append(f"the first {self.first:,} events have left the recording")
         try:
             for found in self._reader.batches():
                 if isinstance(found, Names):
@@ -73,12 +90,21 @@ class RecordedSource:
                 elif isinstance(found, Resume):
                     self._framer.resume(found.resume)
                 else:
-                    yield self._framer.split(found)
-        except (RecordingError, ValueError, OSError) as error:
-            self.problem = f"{self.name} ends early: {error}"
-            return
+                    batch = self._framer.split(found)
+                    if batch.base > next_seq:
+                        lost += batch.base - max(next_seq, self.first)
+                        self.missing.append(Gap(next_seq, batch.base, reached, batch.at(0).boot_ns))
+                    next_seq, reached = batch.base + len(batch), _time_of(batch)
+                    yield batch
+        except ValueError as error:
+            problems.append(str(error))
+            self._reader.trailer = None
         if self._reader.trailer is None:
-            self.problem = f"{self.name} ends early: it was cut short"
+            self.missing.append(Gap(next_seq, _FOR_EVER, reached, _FOR_EVER))
+        if lost:
+            problems.append(f"{lost:,} events in between are missing")
+        how = "is not whole" if self._reader.trailer else "ends early"
+        self.problem = f"{self.name} {how}: {'; '.join(problems)}" if problems else ""
 
     def _peek(self) -> Batch | None:
         if self._next is None and not self._over:

@@ -51,6 +51,7 @@ class Source(Protocol):
     processes: list[BootProcess]
     scope: Scope
     cgroups: Cgroups
+    problem: str  # what is missing from it, of a recording that is damaged, as soon as that is known
 
     @property
     def playback(self) -> Playback | None:

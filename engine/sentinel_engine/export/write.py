@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import importlib
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -59,8 +60,8 @@ def export_session(
 
     Raises SessionError: not readable, not writable, or the name is taken and ``force`` is not given.
     """
-    if isinstance(output, Path) and not force and (output.is_symlink() or output.exists()):
-        raise _taken(output)  # before the work, not after it; atomic_file asks again when it counts
+    if isinstance(output, Path):
+        _refuse(output, force)  # before the work, not after it; atomic_file asks again when it counts
     module, name = _WRITERS[request.format]
     chunks: Callable[[Case], Iterator[bytes]] = getattr(
         importlib.import_module(f"sentinel_engine.export.{module}"), name
@@ -82,10 +83,24 @@ def export_session(
     except OSError as error:
         if not isinstance(output, Path):
             raise
-        raise SessionError(f"cannot write {output}: {error.strerror}; nothing was left there") from error
+        raise SessionError(f"{error.strerror}: cannot write {output}; nothing was left there") from error
     finally:
         case.close()
     return len(case)
+
+
+def _refuse(output: Path, force: bool) -> None:
+    if not force and (output.is_symlink() or output.exists()):
+        raise _taken(output)
+    try:
+        mode = output.parent.stat().st_mode
+    except OSError:
+        return  # atomic_file says it
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        said = (
+            f"everybody can write to {output.parent} and put another file in place of the case; choose another folder"
+        )
+        raise SessionError(said)
 
 
 def _taken(output: Path | BinaryIO) -> SessionError:

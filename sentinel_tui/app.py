@@ -47,7 +47,7 @@ class _Palette(CommandPalette):
             super()._action_command_list(action)
 
     def dismiss(self, result: None = None) -> AwaitComplete:
-        return super().dismiss(result) if self.is_current else AwaitComplete.nothing()
+        return super().dismiss(result) if self.is_current else AwaitComplete()
 
 
 class SentinelApp(App[None]):

@@ -16,8 +16,8 @@ from textual.events import DescendantFocus
 from sentinel_engine.snapshot import Snapshot
 from sentinel_engine.text import inert
 from sentinel_tui.actions.alerts import AlertActions
+from sentinel_tui.actions.processes import ProcessActions
 from sentinel_tui.actions.replay import ReplayActions
-from sentinel_tui.actions.response import ResponseActions
 from sentinel_tui.actions.rules import RuleActions
 from sentinel_tui.actions.stream import StreamActions
 from sentinel_tui.keymap import ALERTS, REPLAY, RULES, SCREEN, STREAM, TREE, bindings
@@ -53,7 +53,7 @@ def _limits(snapshot: Snapshot) -> str:
     return " · ".join(filter(None, (inert(snapshot.scope, 200), off)))
 
 
-class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, ReplayActions):
+class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, ReplayActions):
     """Polls the pipeline; owns the filter and the pause."""
 
     BINDINGS: ClassVar = [*bindings(SCREEN), *bindings(REPLAY)]
@@ -61,7 +61,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
     def __init__(self, pipeline: Pipeline, link: Callable[[], Link]) -> None:
         super().__init__()
         self.pipeline = pipeline
-        self._link = link
+        self.link = link
         self._polls = 0
         self._frozen_at: float | None = None
         self._notices: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
 
     async def poll(self) -> None:
         """Take the newest snapshot, unless the terminal has not shown what it was given last."""
-        if self._link().busy:
+        if self.link().busy:
             return
         snapshot = self.pipeline.snapshot()
         self._tell_news(snapshot)
@@ -130,7 +130,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
 
     def _show_header(self, snapshot: Snapshot) -> None:
         frozen = None if self._frozen_at is None else time.monotonic() - self._frozen_at
-        self.header.show(snapshot, frozen, self._link())
+        self.header.show(snapshot, frozen, self.link())
 
     def _tell_news(self, snapshot: Snapshot) -> None:
         if (hunt := snapshot.hunt) and hunt.running:
@@ -224,6 +224,8 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ResponseActions, Repl
             )
         elif self.pane == "alerts":
             self.open_alert()
+        elif self.pane == "tree":
+            self.action_process()
 
     def _rule_page(self, rule_id: str, path: str) -> Page | None:
         snapshot = self.pipeline.snapshot()

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 # Where a key works. The screen's keys work everywhere on the main screen.
 SCREEN, PANE, STREAM, RULES, ALERTS = "Anywhere", "In any pane", "In the events", "In the rules", "In the alerts"
 REPLAY, TREE = "In a replay", "In the process tree"
+PROCESSES = "Among the processes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ _SCREEN: Final = (
     Action("1", "screen.pane('events')", "1", "", "go to the events"),
     Action("2", "screen.pane('rules')", "2", "", "go to the rules"),
     Action("3", "screen.pane('alerts')", "3", "", "go to the alerts"),
+    Action("5", "screen.processes", "5", "procs", "every process as a tree, with its events and alerts"),
     Action("4", "screen.pane('tree')", "4", "", "go to the process tree"),
 )
 _REPLAY: Final = (
@@ -107,7 +109,18 @@ _ALERTS: Final = (
     Action("G", "toggle_groups", "G", "group", "show alerts that are alike as one, or each on its own", ALERTS),
     Action("X", "screen.suppressions", "X", "", "what is suppressed, and how much; enter shows it again", ALERTS),
 )
-_TREE: Final = (_respond(TREE),)
+_PROCESSES: Final = (
+    Action("enter", "screen.open", "enter", "details", "all about the selected process, and what it holds", PROCESSES),
+    Action("slash", "screen.find", "/", "find", "show only processes with a word in their arguments", PROCESSES),
+    Action("a", "toggle_active", "a", "active", "only those with events or alerts, or all", PROCESSES),
+    Action("left", "fold(True)", "←", "close", "close the branch of the selected process", PROCESSES),
+    Action("right", "fold(False)", "→", "open", "open it again", PROCESSES),
+    _respond(PROCESSES),
+)
+_TREE: Final = (
+    Action("enter", "screen.details", "enter", "process", "all about the alert's process, and what it holds", TREE),
+    _respond(TREE),
+)
 _STREAM: Final = (Action("f", "last", "f", "", "follow the newest events again", STREAM),)
 _PANE: Final = (
     Action("up,k", "step(-1)", "↑ k", "", "one line up; in the events this stops following", PANE),
@@ -117,7 +130,17 @@ _PANE: Final = (
     Action("home", "first", "home", "", "the first line; in the events, load older ones", PANE),
     Action("end", "last", "end", "", "the last line; in the events, follow again", PANE),
 )
-ACTIONS: Final[Sequence[Action]] = (*_ALWAYS, *_STREAM, *_RULES, *_ALERTS, *_TREE, *_REPLAY, *_SCREEN, *_PANE)
+ACTIONS: Final[Sequence[Action]] = (
+    *_ALWAYS,
+    *_STREAM,
+    *_RULES,
+    *_ALERTS,
+    *_TREE,
+    *_PROCESSES,
+    *_REPLAY,
+    *_SCREEN,
+    *_PANE,
+)
 
 
 def bindings(context: str) -> list[BindingType]:

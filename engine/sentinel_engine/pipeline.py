@@ -28,7 +28,8 @@ from sentinel_engine.history import DEFAULT_BYTES, History
 from sentinel_engine.hunt import Hunter, Past
 from sentinel_engine.match.plain import Filter
 from sentinel_engine.memory import trim
-from sentinel_engine.processes import TABLE_KINDS, ProcessTable
+from sentinel_engine.process_view import ProcessView
+from sentinel_engine.processes import TABLE_KINDS, ProcessLine, ProcessTable
 from sentinel_engine.recording import Header, RecordingWriter, Trailer
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.response import Identity, Response
@@ -100,6 +101,7 @@ class Pipeline:
         self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
         self.hunter = Hunter(registry, self._past, self)
         self.response: Response | None = None
+        self.processes = ProcessView(self, self._history, source.clock)
         self.seeker = Seeker(source, self) if isinstance(source, RecordedSource) else None
         self._seen = 0  # the ordinal that is handled, or comes next
         self._told_until = 0  # what gave alerts below this ordinal has done so before a seek
@@ -182,6 +184,10 @@ class Pipeline:
         """SHA-256 that the session's whole journal ends in; empty without a session."""
         return self._session.head if self._session else ""
 
+    def newest_ns(self) -> int:
+        """The source's now, as boot time."""
+        return self._source.now()
+
     def finished(self) -> bool:
         """Whether a source that ends has ended and everything from it was handled, or it broke."""
         return self._drained.is_set()
@@ -263,6 +269,7 @@ class Pipeline:
         self._seen, self._changed, self._problem = 0, False, ""
         self._drained.clear()
         self.hunter.forget()
+        self.processes.forget()
         self._registry.begin_anew()
         self._accounts.begin_anew()
         self._history.clear()
@@ -273,6 +280,10 @@ class Pipeline:
         """Show a new generation the processes that are there; the one before has told of them, so no alert comes."""
         if batch := self._processes.snapshot():
             self._registry.introduce(rule_id, batch)
+
+    def process_lines(self, gone_seconds: float) -> list[ProcessLine]:
+        """Those that are there, and those that ended in the last so many seconds."""
+        return self._processes.lines(self._source.now() - int(gone_seconds * 1e9))
 
     def started_by(self, process: Identity) -> list[Identity]:
         """What this process started and is still there."""

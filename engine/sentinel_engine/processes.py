@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sentinel_engine.cgroups import NO_WORKLOAD, Cgroups, Names, Workload, workload_of
 from sentinel_engine.collector.source import BootProcess
+from sentinel_engine.constants import signal_name
 from sentinel_engine.describe import TextFields, event_dict, exe_flag_names, rfc3339, split_argv, workload_fields
 from sentinel_engine.records import UNSET_ID, Batch, Clock, Record, batch_of, decode, encode
 from sentinel_engine.schema import EXE_MEMFD, KIND_BY_NAME, MAX_ARGV, MAX_PATH, RecordFlag
@@ -69,6 +70,8 @@ class Process:
     parent: Process | None
     images: list[Image] = field(default_factory=list)
     exited_ns: int | None = None
+    exit_code: int | None = None
+    signal: int = 0  # that ended it
 
     def size(self) -> int:
         """Bytes that it takes here; the objects' own were measured, 1,000 for a fork that ran one program."""
@@ -90,6 +93,33 @@ class Process:
 
 
 _UNKNOWN: Final = Image(0, b"", b"", (), b"", b"")
+
+
+# A process's number, and its start in clock ticks, which everybody agrees on.
+ProcessKey = tuple[int, int]
+
+
+class ProcessLine(NamedTuple):
+    """One process as it is now. Times in ns since boot; ``parent``: pid and start of who started it."""
+
+    pid: int
+    start_ns: int
+    parent: tuple[int, int] | None
+    uid: int
+    image: Image
+    exited_ns: int | None
+    exit_code: int | None
+    signal: int
+
+    @property
+    def key(self) -> ProcessKey:
+        """Names the process."""
+        return self.pid, self.start_ns // TICK_NS
+
+    @property
+    def parent_key(self) -> ProcessKey | None:
+        """Names who started it, None when nobody is known."""
+        return (self.parent[0], self.parent[1] // TICK_NS) if self.parent else None
 
 
 class ProcessTable:
@@ -171,6 +201,17 @@ class ProcessTable:
         """The process with this identity, or None."""
         return self._by_key.get((pid, start_ns // TICK_NS))
 
+    def lines(self, gone_since_ns: int) -> list[ProcessLine]:
+        """Those that are there, and those that ended after this boot time; oldest first."""
+        return [
+            ProcessLine(
+                one.pid, one.start_ns, (one.parent.pid, one.parent.start_ns) if one.parent else None, one.uid,
+                one.images[-1] if one.images else _UNKNOWN, one.exited_ns, one.exit_code, one.signal,
+            )
+            for one in self._by_key.values()
+            if one.exited_ns is None or one.exited_ns >= gone_since_ns
+        ]  # fmt: skip
+
     def started_by(self, pid: int, start_ns: int) -> list[tuple[int, int]]:
         """(pid, start) of those that this one started, and they in turn, and that have not ended."""
         root = self.find(pid, start_ns)
@@ -221,11 +262,11 @@ class ProcessTable:
             process.start_ns, process.parent = child_start, parent
 
     def _exit(self, head: _Head) -> None:
-        boot_ns, pid, ppid, start, uid, _cgroup, comm, _code, _signal = head
+        boot_ns, pid, ppid, start, uid, _cgroup, comm, code, signal = head
         process = self._known(pid, start, ppid, uid, comm.partition(b"\0")[0])
         if process.exited_ns is not None:
             return
-        process.exited_ns = boot_ns
+        process.exited_ns, process.exit_code, process.signal = boot_ns, code, signal
         size = process.size()
         self._exited.append((process, size))
         self._exited_bytes += size
@@ -278,6 +319,8 @@ class ProcessTable:
             mntns=image.mntns or None,
             pidns=image.pidns or None,
             exited=rfc3339(self._clock.epoch_ns(process.exited_ns)) if process.exited_ns is not None else None,
+            exit_code=process.exit_code if not process.signal else None,
+            signal=signal_name(process.signal) if process.signal else None,
             raw_b64=text.twins,
         )
 

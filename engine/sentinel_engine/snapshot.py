@@ -66,6 +66,8 @@ class ProcessEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     mntns: int | None = None
     pidns: int | None = None
     exited: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None  # that ended it, instead of an exit code
     raw_b64: dict[str, Any] = {}  # the exact bytes of each field that is not plain UTF-8
 
 

@@ -11,11 +11,13 @@ from textual import on
 from textual.screen import Screen
 
 from sentinel_tui.screens.confirm import ConfirmScreen, Question
+from sentinel_tui.screens.processes import ProcessesScreen
 from sentinel_tui.screens.report import ReportScreen
 from sentinel_tui.widgets.line_bar import LineBar, Prompt
 
 if TYPE_CHECKING:
     from sentinel_engine.pipeline import Pipeline
+    from sentinel_tui.terminal_driver import Link
     from sentinel_tui.widgets.alerts import AlertsPane
     from sentinel_tui.widgets.bars import StatusBar
     from sentinel_tui.widgets.events import EventsPane
@@ -33,6 +35,7 @@ class ActionScreen(Screen[None]):
     rules: RulesPane
     alerts: AlertsPane
     status: StatusBar
+    link: Callable[[], Link]
     line_bar: LineBar
     pane: str
 
@@ -48,7 +51,7 @@ class ActionScreen(Screen[None]):
     def tell(self, sentence: str, *, bad: bool = False) -> None:
         """Say this in the status line, and below a page that is over it."""
         self.status.tell(sentence, bad=bad)
-        if isinstance(page := self.app.screen, ReportScreen):
+        if isinstance(page := self.app.screen, ReportScreen | ProcessesScreen):
             page.tell(sentence, bad=bad)
 
     def await_answer(self, command: Future[str], offer: str = "") -> None:

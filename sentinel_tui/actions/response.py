@@ -15,7 +15,10 @@ class ResponseActions(ActionScreen):
 
     def action_respond(self) -> None:
         """Ask what to do to the selected process."""
-        target = self.target()
+        self.respond_to(self.target())
+
+    def respond_to(self, target: Target | None) -> None:
+        """Ask what to do to this process."""
         response = self.pipeline.response
         if response is None:
             self.tell("this console changes nothing on the host: it is read-only, or plays a recording", bad=True)

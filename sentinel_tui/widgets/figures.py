@@ -31,6 +31,14 @@ def elapsed(seconds: float) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}"
 
 
+def age(seconds: float) -> str:
+    """``4s``, ``12m``, ``3h``, ``2d``."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{max(0.0, seconds):.0f}s"
+
+
 def sparkline(values: Sequence[int], width: int) -> str:
     """The last ``width`` values as bars, scaled to the largest; before the first one nothing happened."""
     shown = values[-width:]

@@ -7,9 +7,11 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 
+from sentinel_engine.describe import epoch_ns
 from sentinel_engine.snapshot import Alert, ProcessEntry
 from sentinel_engine.text import inert
 from sentinel_tui.keymap import PANE, TREE, bindings
+from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import Line, TextPane
 from sentinel_tui.widgets.paint import SEVERITY_MARKS, Span, fit, fold
 
@@ -53,9 +55,10 @@ def tree_lines(alert: Alert, width: int) -> list[Line]:
     """One line per process, root first, each below its parent; the last one is marked. Loss is said above all."""
     tree = alert.process_tree
     lines = _doubt(alert.loss, width) if alert.loss else []
-    lines += [_process(entry, depth, width) for depth, entry in enumerate(tree[:-1])]
+    at = epoch_ns(alert.time)
+    lines += [_process(entry, depth, width, at) for depth, entry in enumerate(tree[:-1])]
     mark = (" ◀ alert", f"severity-{alert.rule.severity} strong")
-    return [*lines, *(_process(entry, len(tree) - 1, width, mark) for entry in tree[-1:])]
+    return [*lines, *(_process(entry, len(tree) - 1, width, at, mark) for entry in tree[-1:])]
 
 
 def _doubt(loss: int, width: int) -> list[Line]:
@@ -64,7 +67,8 @@ def _doubt(loss: int, width: int) -> list[Line]:
     return [((line, "bad strong"),) for line in fold(text, width, _FACT_LINES)]
 
 
-def _process(entry: ProcessEntry, depth: int, width: int, mark: Span | None = None) -> Line:
+def _process(entry: ProcessEntry, depth: int, width: int, at_ns: int, mark: Span | None = None) -> Line:
+    """One process as it was at this time."""
     # A deep tree must leave room for the names: the indent stops at a third of the pane.
     branch = " " * min((depth - 1) * 2, width // 3) + "└ " if depth else ""
     facts = [str(entry.pid)]
@@ -72,7 +76,9 @@ def _process(entry: ProcessEntry, depth: int, width: int, mark: Span | None = No
     facts += [inert(entry.tty, 20)] if entry.tty else []
     facts += [inert(entry.container, 32)] if entry.container else []
     facts += [inert(mark, 8) for mark in entry.exe_flags]
-    facts += [f"exited {entry.exited[11:19]}"] if entry.exited else []
+    facts += [figures.age((at_ns - epoch_ns(entry.start_time)) / 1e9)]
+    how = entry.signal or (f"exit {entry.exit_code}" if entry.exit_code is not None else "exited")
+    facts += [f"{how} {entry.exited[11:19]}"] if entry.exited else []
     # The mark stands before what may be long, so that no pane is too narrow for it.
     line = [(branch, "muted"), (inert(entry.comm or "?", 40), "strong" if mark else "text"), *([mark] if mark else [])]
     line.append((f" {' '.join(facts)}", "text" if mark else "muted"))

@@ -1,0 +1,116 @@
+"""The processes of the host over the whole screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+
+from sentinel_engine.describe import epoch_ns, rfc3339
+from sentinel_engine.processes import TICK_NS, ProcessKey, ProcessLine
+from sentinel_engine.response import Target
+from sentinel_engine.text import lossless
+from sentinel_engine.users import user_names
+from sentinel_tui.keymap import ACTIONS, PROCESSES
+from sentinel_tui.screens.overlay import Overlay
+from sentinel_tui.widgets.bars import StatusBar
+from sentinel_tui.widgets.line_bar import LineBar, Prompt
+from sentinel_tui.widgets.process_tree import ProcessTreePane
+
+if TYPE_CHECKING:
+    from sentinel_engine.pipeline import Pipeline
+
+_SECONDS = 2.0
+_WORD = Prompt("find a process by a word of its arguments; an empty line shows all", str)
+
+
+class ProcessesScreen(Overlay[None]):
+    """A live tree. ``open_process`` shows one of them, ``respond`` asks what to do to it, ``busy`` is the link's."""
+
+    BINDINGS: ClassVar = [
+        Binding("enter", "open", "open"),
+        Binding("slash", "find", "find"),
+        Binding("K", "respond", "kill"),
+        Binding("escape,backspace,q,5", "dismiss", "close"),
+    ]
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        open_process: Callable[[ProcessLine], None],
+        respond: Callable[[Target], None],
+        busy: Callable[[], bool],
+    ) -> None:
+        super().__init__()
+        self._pipeline = pipeline
+        self._open = open_process
+        self._respond = respond
+        self._busy = busy
+        self.pane = ProcessTreePane(id="processes")
+        self._status = StatusBar(id="page-status")
+        self._line = LineBar(id="line")
+
+    def compose(self) -> ComposeResult:
+        """The tree, and what the keys do."""
+        yield self.pane
+        yield self._status
+        yield self._line
+
+    async def on_mount(self) -> None:
+        """Look now, and again and again."""
+        if self._pipeline.snapshot().source.live:
+            self.pane.users = user_names()
+        self.pane.focus()
+        keys = "  ".join(f"{one.shown} {one.label}" for one in ACTIONS if one.context == PROCESSES)
+        self.tell(f"{keys}  esc back")
+        await self._look()
+        self.set_interval(_SECONDS, self._look)
+
+    def tell(self, sentence: str, *, bad: bool = False) -> None:
+        """Say this below the tree."""
+        self._status.tell(sentence, bad=bad)
+
+    async def _look(self) -> None:
+        if self._busy() and self.pane.lines:
+            return
+        view = self._pipeline.processes
+        lines = await asyncio.wrap_future(view.lines())
+        events = await asyncio.to_thread(view.events, {line.key for line in lines})
+        offset = view.clock.offset_ns
+        alerts: Counter[ProcessKey] = Counter()
+        for alert in self._pipeline.snapshot().alerts:
+            if alert.process_tree:
+                culprit = alert.process_tree[-1]
+                alerts[culprit.pid, (epoch_ns(culprit.start_time) - offset) // TICK_NS] += alert.count
+        newest = self._pipeline.newest_ns()
+        self.pane.show_processes(lines, events, alerts, newest)
+
+    def action_open(self) -> None:
+        """All about the selected process."""
+        if line := self.pane.line:
+            self._open(line)
+
+    def action_respond(self) -> None:
+        """Ask what to do to it."""
+        if line := self.pane.line:
+            start = rfc3339(self._pipeline.processes.clock.epoch_ns(line.start_ns))
+            self._respond(Target(line.pid, start, lossless(line.image.comm)))
+
+    def action_find(self) -> None:
+        """Show only those with a word in their arguments."""
+        self._status.display, self._line.display = False, True
+        self._line.open(_WORD, self.pane.word)
+
+    @on(LineBar.Closed)
+    def _found(self, event: LineBar.Closed) -> None:
+        event.stop()
+        self._status.display, self._line.display = True, False
+        self.pane.focus()
+        if event.applied:
+            self.pane.word = event.value.strip().casefold()
+            self.pane.lay_out()

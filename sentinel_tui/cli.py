@@ -29,7 +29,7 @@ from sentinel_tui.command import (
     raw_stdout,
     scoped,
 )
-from sentinel_tui.config import Options, merge
+from sentinel_tui.config import Options, command_line, merge
 
 # Python's default of 5 ms delays the loader behind the imports, and later the deadline ticker and the console behind a
 # busy engine.
@@ -71,8 +71,10 @@ def cli(context: click.Context, /, **given: Any) -> None:
     Without a command: the console on this host. It needs root (or CAP_BPF and CAP_PERFMON) and a terminal.
     """
     with failing_plainly():
-        context.obj = merge(given)
-        if context.invoked_subcommand is None:
+        if context.invoked_subcommand:
+            context.obj = command_line(given)  # the command merges, once it is known whether it names a config file
+        else:
+            context.obj = merge(given)
             _need_terminal()
             loading = Loading(context.obj.loader)
             from sentinel_tui.run import console  # noqa: PLC0415 - takes 0.1 s, while the kernel checks the programs
@@ -126,7 +128,9 @@ def doctor(outer: Options, /, *, as_json: bool, loader: str | None, **given: Any
     """Say what this host can do, and the exact fix for what it cannot; and what the rules may do."""
     with failing_plainly():
         options = merge(given, outer)
+    read = ", ".join(options.config_files) or "no config file: all as it is by default"
     host = [*preflight.checks(preflight.Loader(loader or options.loader)), fields(), preflight.after_start()]
+    host.append(preflight.Check("config", True, read))
     rules = _rule_checks(options)
     if as_json:
         echo_json([*host, *rules])

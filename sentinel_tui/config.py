@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -16,25 +16,45 @@ if TYPE_CHECKING:
     from sentinel_engine.segments import Keep
 
 
+_FOR_ALL: Final = Path("/etc/sentinel-tui")
+
+
 class ConfigError(Exception):
     """The config file cannot be used; the text is a sentence for people."""
 
 
-class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The keys of a config file; each is the default of the option of the same name."""
+def _meta(allowed: str, **limits: Any) -> msgspec.Meta:
+    return msgspec.Meta(description=allowed, **limits)
 
-    rules: list[str] = []
-    builtin_rules: bool = True
-    session_dir: str | None = None
-    only: list[str] = []
-    ignore: list[str] = []
-    limit: int = 0
-    workers: int = 0
-    policy: str | None = None
-    record: bool = True
-    keep_mb: int = 256
-    keep_hours: float = 0
-    read_only: bool = False
+
+_Flag = Annotated[bool, _meta("true or false")]
+_Scope = Annotated[
+    tuple[Annotated[str, msgspec.Meta(pattern="^(uid|pid|cgroup)=.")], ...],
+    _meta("a list of uid=, pid= or cgroup= lines, such as [uid=1000]"),
+]
+
+
+class ConfigFile(msgspec.Struct, frozen=True):
+    """The keys of a config file, and what is allowed in each; ``files`` is no key, but what was read.
+
+    Down to ``read_only`` each is the default of the option of the same name. ``keys``: keys by the actions they do.
+    """
+
+    rules: Annotated[tuple[str, ...], _meta("a list of folders")] = ()
+    builtin_rules: _Flag = True
+    session_dir: Annotated[str, _meta("a folder")] = ""
+    only: _Scope = ()
+    ignore: _Scope = ()
+    limit: Annotated[int, _meta("a whole number of events a second, 0 for no limit", ge=0)] = 0
+    workers: Annotated[int, _meta("a whole number from 1 to 64", ge=1, le=64)] = 0
+    policy: Annotated[str, _meta("a file")] = ""
+    record: _Flag = True
+    keep_mb: Annotated[int, _meta("a whole number of MB, at least 4", ge=4)] = 0
+    keep_hours: Annotated[float, _meta("a number of hours, 0 for any", ge=0)] = 0
+    read_only: _Flag = False
+    theme: Annotated[str, _meta("the name of a theme", pattern=r"^[a-z][a-z0-9-]{0,31}\Z")] = ""
+    keys: Annotated[dict[str, Any], _meta("'action: key' lines")] = {}
+    files: tuple[str, ...] = ()
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -53,6 +73,10 @@ class Options(msgspec.Struct, frozen=True):
     keep_mb: int = 0
     keep_hours: float = 0
     read_only: bool = False  # nothing that changes this host
+    config: Path | None = None  # instead of the usual files
+    config_files: tuple[str, ...] = ()  # that were read
+    theme: str = ""
+    keys: dict[str, Any] = {}
 
     def rule_folders(self) -> list[tuple[Path, bool]]:
         """Each rule folder, and whether it is the built-in pack."""
@@ -83,51 +107,66 @@ class Options(msgspec.Struct, frozen=True):
         return default_root()
 
 
-def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
-    """The options of one command over those given before it, over the config file's.
+def config_folders() -> list[Path]:
+    """Where config files and themes are looked for: the host's folder, then the user's own, which wins."""
+    import platformdirs  # noqa: PLC0415 - as above
 
-    Raises ConfigError when the file cannot be read or has a key or value that is not known.
+    return [_FOR_ALL, platformdirs.user_config_path("sentinel-tui")]
+
+
+def merge(given: dict[str, Any], outer: Options | None = None) -> Options:
+    """The options of one command over those given before it, over the config files'.
+
+    Raises ConfigError when a file cannot be read or has a key or value that is not known.
     """
+    asked = command_line(given, outer)
+    usual = (folder / "config.yaml" for folder in config_folders())
+    paths = [asked.config] if asked.config else [path for path in usual if os.path.lexists(path)]
+    if not paths:
+        return asked
+    from sentinel_tui.config_file import read_files  # noqa: PLC0415 - as above
+
+    return _over(asked, read_files(paths))
+
+
+def command_line(given: dict[str, Any], outer: Options | None = None) -> Options:
+    """The options of one command over those given before it."""
     base = outer or Options()
-    if given["config"] is not None:
-        file = _read(given["config"])
-        base = Options(
-            base.rules + tuple(Path(rule).expanduser() for rule in file.rules),
-            base.builtin_rules and file.builtin_rules,
-            base.session_dir or (Path(file.session_dir).expanduser() if file.session_dir else None),
-            base.loader,
-            base.only + tuple(file.only),
-            base.ignore + tuple(file.ignore),
-            base.limit or file.limit,
-            base.workers or file.workers,
-            base.policy or (Path(file.policy).expanduser() if file.policy else None),
-            base.record and file.record,
-            base.keep_mb or file.keep_mb,
-            base.keep_hours or file.keep_hours,
-            base.read_only or file.read_only,
-        )
-    return Options(
-        base.rules + tuple(given["rules"]),
-        base.builtin_rules and not given["no_builtin_rules"],
-        given["session_dir"] or base.session_dir,
-        Loader(given.get("loader") or base.loader),
-        base.only + tuple(given.get("only", ())),
-        base.ignore + tuple(given.get("ignore", ())),
-        given.get("limit") or base.limit,
-        given["workers"] or base.workers,
-        given["policy"] or base.policy,
-        base.record and not given["no_record"],
-        given["keep"] or base.keep_mb,
-        given["keep_hours"] or base.keep_hours,
-        bool(given.get("read_only")) or base.read_only,
+    return msgspec.structs.replace(
+        base,
+        rules=base.rules + tuple(given["rules"]),
+        builtin_rules=base.builtin_rules and not given["no_builtin_rules"],
+        session_dir=given["session_dir"] or base.session_dir,
+        loader=Loader(given.get("loader") or base.loader),
+        only=base.only + tuple(given.get("only", ())),
+        ignore=base.ignore + tuple(given.get("ignore", ())),
+        limit=given.get("limit") or base.limit,
+        workers=given["workers"] or base.workers,
+        policy=given["policy"] or base.policy,
+        record=base.record and not given["no_record"],
+        keep_mb=given["keep"] or base.keep_mb,
+        keep_hours=given["keep_hours"] or base.keep_hours,
+        read_only=bool(given.get("read_only")) or base.read_only,
+        config=given["config"] or base.config,
     )
 
 
-def _read(path: Path) -> ConfigFile:
-    try:
-        return msgspec.yaml.decode(path.read_bytes() or b"{}", type=ConfigFile)
-    except OSError as error:
-        raise ConfigError(f"cannot read the config file {path}: {error.strerror}") from error
-    except msgspec.DecodeError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"the config file {path} is wrong: {reason}") from error
+def _over(asked: Options, file: ConfigFile) -> Options:
+    return msgspec.structs.replace(
+        asked,
+        rules=tuple(Path(rule).expanduser() for rule in file.rules) + asked.rules,
+        builtin_rules=asked.builtin_rules and file.builtin_rules,
+        session_dir=asked.session_dir or (Path(file.session_dir).expanduser() if file.session_dir else None),
+        only=file.only + asked.only,
+        ignore=file.ignore + asked.ignore,
+        limit=asked.limit or file.limit,
+        workers=asked.workers or file.workers,
+        policy=asked.policy or (Path(file.policy).expanduser() if file.policy else None),
+        record=asked.record and file.record,
+        keep_mb=asked.keep_mb or file.keep_mb,
+        keep_hours=asked.keep_hours or file.keep_hours,
+        read_only=asked.read_only or file.read_only,
+        config_files=file.files,
+        theme=file.theme,
+        keys=file.keys,
+    )

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from textual.binding import Binding, BindingType
+from textual.keys import _character_to_key
+
+from sentinel_engine.text import inert
 
 # Where a key works. The screen's keys work everywhere on the main screen.
 SCREEN, PANE, STREAM, RULES, ALERTS = "Anywhere", "In any pane", "In the events", "In the rules", "In the alerts"
 REPLAY, TREE = "In a replay", "In the process tree"
 PROCESSES = "Among the processes"
+# How config files call what is done there.
+_PREFIXES: Final = {PANE: "pane", STREAM: "event", RULES: "rule", ALERTS: "alert", REPLAY: "replay", TREE: "process", PROCESSES: "processes"}
+# What these keys do is needed to get out of anything; terminals send the others in place of enter, tab and backspace.
+_FIXED: Final = {"escape", "backspace", *(f"ctrl+{letter}" for letter in "cphijm")}
+_NAMED: Final = {
+    *("space", "enter", "tab", "shift+tab", "insert", "delete", "home", "end", "pageup", "pagedown"),
+    *("up", "down", "left", "right"),
+    *(f"f{number}" for number in range(1, 13)),
+    *(f"ctrl+{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
+} - _FIXED
+_SHORT: Final = {"pgup": "pageup", "pgdn": "pagedown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +43,34 @@ class Action:
     help: str
     context: str = SCREEN
     changes_host: bool = False  # not there with --read-only, nor in a replay
+    called: str = ""  # in config files, when that is not what its name says
+
+    @property
+    def id(self) -> str:
+        """How config files call it: ``filter``, ``rule.toggle``. It stays, whatever the code is called."""
+        prefix = _PREFIXES.get(self.context, "")
+        word = self.called or self.name.removeprefix("screen.").replace("_", "-").removesuffix(f"-{prefix}")
+        return f"{prefix}.{word}" if prefix else word
+
+
+class KeymapError(ValueError):
+    """A key that cannot be given to this ``action``; the text says why, and what can be."""
+
+    def __init__(self, action: str, sentence: str) -> None:
+        super().__init__(f"{inert(action, 40)}: {sentence}")
+        self.action = action
 
 
 def _respond(context: str) -> Action:
     return Action(
-        "K", "screen.respond", "K", "kill", "kill, stop or continue the process, or all it started: asks", context, True
+        "K",
+        "screen.respond",
+        "K",
+        "kill",
+        "kill, stop or continue the process, or all it started: asks",
+        context,
+        True,
+        "kill",
     )
 
 
@@ -49,19 +87,21 @@ _SCREEN: Final = (
     Action("R", "screen.reload_all", "R", "all", "load every rule again, and take in new ones"),
     Action("l", "screen.loss", "l", "", "what was lost, and what is not collected: how much, where, of which kind"),
     Action("t", "screen.next_theme", "t", "theme", "change the theme"),
-    Action("ctrl+z", "app.suspend_process", "ctrl+z", "", "to the shell; nothing is collected until `fg`"),
-    Action("tab", "screen.next_pane(1)", "tab", "pane", "go to the next pane"),
-    Action("shift+tab", "screen.next_pane(-1)", "shift+tab", "", "go to the pane before"),
-    Action("1", "screen.pane('events')", "1", "", "go to the events"),
-    Action("2", "screen.pane('rules')", "2", "", "go to the rules"),
-    Action("3", "screen.pane('alerts')", "3", "", "go to the alerts"),
+    Action(
+        "ctrl+z", "app.suspend_process", "ctrl+z", "", "to the shell; nothing is collected until `fg`", called="suspend"
+    ),
+    Action("tab", "screen.next_pane(1)", "tab", "pane", "go to the next pane", called="next-pane"),
+    Action("shift+tab", "screen.next_pane(-1)", "shift+tab", "", "go to the pane before", called="previous-pane"),
+    Action("1", "screen.pane('events')", "1", "", "go to the events", called="events"),
+    Action("2", "screen.pane('rules')", "2", "", "go to the rules", called="rules"),
+    Action("3", "screen.pane('alerts')", "3", "", "go to the alerts", called="alerts"),
     Action("5", "screen.processes", "5", "procs", "every process as a tree, with its events and alerts"),
-    Action("4", "screen.pane('tree')", "4", "", "go to the process tree"),
+    Action("4", "screen.pane('tree')", "4", "", "go to the process tree", called="tree"),
 )
 _REPLAY: Final = (
     Action("P", "screen.play", "P", "play/stop", "stop a recording, or play on", REPLAY),
-    Action("greater_than_sign", "screen.speed(2.0)", ">", "faster", "play it twice as fast", REPLAY),
-    Action("less_than_sign", "screen.speed(0.5)", "<", "slower", "play it half as fast", REPLAY),
+    Action("greater_than_sign", "screen.speed(2.0)", ">", "faster", "play it twice as fast", REPLAY, called="faster"),
+    Action("less_than_sign", "screen.speed(0.5)", "<", "slower", "play it half as fast", REPLAY, called="slower"),
     Action("full_stop", "screen.step_on", ".", "step", "stop it, and play one batch of events", REPLAY),
     Action(
         "right_curly_bracket",
@@ -113,20 +153,20 @@ _PROCESSES: Final = (
     Action("enter", "screen.open", "enter", "details", "all about the selected process, and what it holds", PROCESSES),
     Action("slash", "screen.find", "/", "find", "show only processes with a word in their arguments", PROCESSES),
     Action("a", "toggle_active", "a", "active", "only those with events or alerts, or all", PROCESSES),
-    Action("left", "fold(True)", "←", "close", "close the branch of the selected process", PROCESSES),
-    Action("right", "fold(False)", "→", "open", "open it again", PROCESSES),
+    Action("left", "fold(True)", "←", "close", "close the branch of the selected process", PROCESSES, called="close"),
+    Action("right", "fold(False)", "→", "open", "open it again", PROCESSES, called="open"),
     _respond(PROCESSES),
 )
 _TREE: Final = (
     Action("enter", "screen.details", "enter", "process", "all about the alert's process, and what it holds", TREE),
     _respond(TREE),
 )
-_STREAM: Final = (Action("f", "last", "f", "", "follow the newest events again", STREAM),)
+_STREAM: Final = (Action("f", "last", "f", "", "follow the newest events again", STREAM, called="follow"),)
 _PANE: Final = (
-    Action("up,k", "step(-1)", "↑ k", "", "one line up; in the events this stops following", PANE),
-    Action("down,j", "step(1)", "↓ j", "", "one line down", PANE),
-    Action("pageup", "page(-1)", "pgup", "", "one page up", PANE),
-    Action("pagedown", "page(1)", "pgdn", "", "one page down", PANE),
+    Action("up,k", "step(-1)", "↑ k", "", "one line up; in the events this stops following", PANE, called="up"),
+    Action("down,j", "step(1)", "↓ j", "", "one line down", PANE, called="down"),
+    Action("pageup", "page(-1)", "pgup", "", "one page up", PANE, called="page-up"),
+    Action("pagedown", "page(1)", "pgdn", "", "one page down", PANE, called="page-down"),
     Action("home", "first", "home", "", "the first line; in the events, load older ones", PANE),
     Action("end", "last", "end", "", "the last line; in the events, follow again", PANE),
 )
@@ -150,5 +190,52 @@ def bindings(context: str) -> list[BindingType]:
     what is typed after ``/`` or ``2`` is for the filter or the rules, not for the pane that had the focus before.
     """
     return [
-        Binding(a.key, a.name, a.label or a.help, show=False, priority=True) for a in ACTIONS if a.context == context
+        Binding(a.key, a.name, a.label or a.help, show=False, priority=True, id=a.id)
+        for a in ACTIONS
+        if a.context == context
     ]
+
+
+def with_keys(keys: Mapping[str, Any], actions: Sequence[Action] = ACTIONS) -> Sequence[Action]:
+    """The actions with other keys: ``keys`` has one, or a list of them, by the id of an action. Raises KeymapError."""
+    known = {action.id for action in actions}
+    for name in keys:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1)
+            hint = f"did you mean {near[0]}?" if near else "the help (?) lists them"
+            raise KeymapError(str(name), f"there is no such action; {hint}")
+    found = [_with(action, keys[action.id]) if action.id in keys else action for action in actions]
+    for action in found:
+        if action.id in keys:
+            _refuse_conflict(action, found)
+    return found
+
+
+def _with(action: Action, keys: Any) -> Action:
+    listed = keys if isinstance(keys, list | tuple) else [keys]
+    if not listed:
+        raise KeymapError(action.id, "name at least one key")
+    written = [_SHORT.get(str(key), str(key)) for key in listed]
+    for key in written:
+        if key in _FIXED:
+            raise KeymapError(action.id, f"{key} has a fixed meaning, or is another key to a terminal; take another")
+        if key not in _NAMED and not (len(key) == 1 and key.isprintable() and key != " "):
+            raise KeymapError(
+                action.id,
+                f"{inert(key, 20)!r} is no key: write one character, ctrl+a to ctrl+z, f1 to f12, or a name such as "
+                "space, enter, tab, shift+tab, insert, delete, home, end, pageup, pagedown, up, left",
+            )
+    textual = ",".join(key if key in _NAMED else _character_to_key(key) for key in written)
+    return replace(action, key=textual, shown=" ".join(written))
+
+
+def _refuse_conflict(action: Action, actions: Sequence[Action]) -> None:
+    for other in actions:
+        shared = set(action.key.split(",")) & set(other.key.split(","))
+        if other.id != action.id and shared and _meet(action.context, other.context):
+            raise KeymapError(action.id, f"{action.shown} is the key of {other.id} already; give one of them another")
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether actions of these contexts are there at the same time."""
+    return one == other or not {one, other}.isdisjoint({SCREEN, PANE, REPLAY})

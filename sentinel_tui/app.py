@@ -17,10 +17,13 @@ from textual.command import CommandList, CommandPalette
 from textual.screen import Screen
 
 from sentinel_engine.resources import data_dir
+from sentinel_tui.config import Options, config_folders
 from sentinel_tui.console import MainScreen
-from sentinel_tui.keymap import ACTIONS
+from sentinel_tui.keymap import PANE, with_keys
+from sentinel_tui.screens.themes import ThemesScreen
+from sentinel_tui.state import ViewState
 from sentinel_tui.terminal_driver import Link, TerminalDriver
-from sentinel_tui.theming import load_themes, variable_defaults
+from sentinel_tui.theming import FIRST, load_themes, start_theme, variable_defaults
 
 if TYPE_CHECKING:
     from sentinel_engine.pipeline import Pipeline
@@ -53,23 +56,36 @@ class _Palette(CommandPalette):
 class SentinelApp(App[None]):
     """The console over a started pipeline, which stays its owner's to close.
 
-    Raises ThemeError when the installation has no usable theme.
+    ``view`` is how the last run was left, and in the end how this one was. Without options, none of the user's files
+    is looked for. Raises ThemeError when the installation has no usable theme, KeymapError for keys that cannot be.
     """
 
     TITLE = "sentinel-tui"
     CSS_PATH = "console.tcss"
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        super().__init__(driver_class=TerminalDriver)
-        self._themes, self._theme_problems = load_themes(data_dir("themes"))
+    def __init__(
+        self, pipeline: Pipeline, options: Options | None = None, view: ViewState | None = None, notice: str = ""
+    ) -> None:
+        # With NO_COLOR there is no colour at all; otherwise a theme says whether it is of the terminal's own colours.
+        super().__init__(driver_class=TerminalDriver, ansi_color=True if "NO_COLOR" in os.environ else None)
+        own = [folder / "themes" for folder in config_folders()] if options else []
+        options = options or Options(theme=FIRST)
+        self._themes, problems = load_themes(data_dir("themes"), own)
+        self._problems = [*problems, notice] if notice else problems
+        self.view = view or ViewState(welcomed=True)
+        self.actions = with_keys(options.keys)
+        self.set_keymap({action.id: action.key for action in self.actions if action.id in options.keys})
         self._no_link = Link()
         self._stopped: tuple[float, int] | None = None  # since when, and what had been lost by then
-        self.main = MainScreen(pipeline, lambda: self.link)
+        self.main = MainScreen(pipeline, lambda: self.link, self.actions, self.view)
         # Movement that is drawn in steps costs bytes on a slow link and tells nothing.
         self.animation_level = "none"
         for theme in self._themes:
             self.register_theme(theme)
-        self.theme = self._themes[0].name
+        names = [theme.name for theme in self._themes]
+        self.theme = start_theme(names, options.theme, self.view.theme, os.environ)
+        if options.theme not in {"", *names}:
+            self._problems.append(f"the config asks for the theme {options.theme}, but there are {', '.join(names)}")
 
     @property
     def link(self) -> Link:
@@ -97,8 +113,8 @@ class SentinelApp(App[None]):
         self._handlers = {number: signal.signal(number, leave) for number in _SIGNALS}
         self.set_interval(_GONE_SECONDS, self._leave_with_terminal)
         self.app_resume_signal.subscribe(self, self._resumed)
-        for problem in self._theme_problems:
-            self.main.status.tell(problem, bad=True)
+        if self._problems:
+            self.main.status.tell("; ".join(self._problems), bad=True)
 
     def _leave_with_terminal(self) -> None:
         if isinstance(self._driver, TerminalDriver) and self._driver.gone:
@@ -131,13 +147,28 @@ class SentinelApp(App[None]):
     def action_next_theme(self) -> None:
         """Go to the next theme."""
         names = [theme.name for theme in self._themes]
-        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        self._show_theme(names[(names.index(self.theme) + 1) % len(names)])
+        self._keep_theme(True)
+
+    def action_list_themes(self) -> None:
+        """Choose a theme; each is shown while it is selected."""
+        names = [theme.name for theme in self._themes]
+        self.push_screen(ThemesScreen(names, self.theme, self._show_theme), self._keep_theme)
+
+    def _show_theme(self, name: str) -> None:
+        self.theme = name
         self.main.redraw()
-        self.main.status.tell(f"theme: {self.theme}")
+
+    def _keep_theme(self, chosen: bool | None) -> None:
+        if chosen:
+            self.view.theme = self.theme
+            colorless = "; NO_COLOR is set, so it has no colours" if self.no_color else ""
+            self.main.status.tell(f"theme: {self.theme}{colorless}")
 
     def action_help_quit(self) -> None:
         """Ctrl+C: no surprise, a hint."""
-        self.main.status.tell("press q to quit")
+        key = next(action.shown for action in self.actions if action.id == "quit")
+        self.main.status.tell(f"press {key} to quit")
 
     def action_command_palette(self) -> None:
         """Every action by its name."""
@@ -146,7 +177,8 @@ class SentinelApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - the same on each
         """The command palette: what the keys do."""
-        for action in ACTIONS:
-            if action.name.startswith("screen."):
+        for action in self.main.possible():
+            if action.context != PANE:
                 sentence = action.help[:1].upper() + action.help[1:]
-                yield SystemCommand(sentence, f"key: {action.shown}", partial(self.run_action, action.name))
+                where = f"key: {action.shown} · {action.context.lower()} · {action.id}"
+                yield SystemCommand(sentence, where, partial(self.main.do, action))

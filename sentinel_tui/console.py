@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -20,9 +20,11 @@ from sentinel_tui.actions.processes import ProcessActions
 from sentinel_tui.actions.replay import ReplayActions
 from sentinel_tui.actions.rules import RuleActions
 from sentinel_tui.actions.stream import StreamActions
-from sentinel_tui.keymap import ALERTS, REPLAY, RULES, SCREEN, STREAM, TREE, bindings
+from sentinel_tui.keymap import ALERTS, REPLAY, RULES, SCREEN, STREAM, TREE, Action, bindings
 from sentinel_tui.screens.report import Page, ReportScreen, help_page, loss_page
 from sentinel_tui.screens.rule_page import RuleScreen, rule_page
+from sentinel_tui.screens.welcome import WelcomeScreen
+from sentinel_tui.state import ViewState
 from sentinel_tui.terminal_driver import Link
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.alerts import AlertsPane
@@ -58,10 +60,14 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
 
     BINDINGS: ClassVar = [*bindings(SCREEN), *bindings(REPLAY)]
 
-    def __init__(self, pipeline: Pipeline, link: Callable[[], Link]) -> None:
+    def __init__(
+        self, pipeline: Pipeline, link: Callable[[], Link], actions: Sequence[Action], view: ViewState
+    ) -> None:
         super().__init__()
         self.pipeline = pipeline
         self.link = link
+        self.actions = actions
+        self.view = view
         self._polls = 0
         self._frozen_at: float | None = None
         self._notices: tuple[str, ...] = ()
@@ -90,10 +96,20 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
         yield self.keys
 
     async def on_mount(self) -> None:
-        """Show the first snapshot and begin to poll."""
-        self.action_pane("events")
+        """Show the first snapshot as the last run was left, and begin to poll."""
+        self.rules.sort_by(self.view.sort)
+        self.alerts.grouped, self.alerts.hides_acknowledged = self.view.grouped, self.view.hides_acknowledged
+        self.action_pane(self.view.pane if self.view.pane in dict(PANES) else "events")
         await self.poll()
         self.set_interval(_POLL_SECONDS, self.poll)
+        if not self.view.welcomed:
+            self.app.push_screen(WelcomeScreen(self.actions))
+            self.view.welcomed = True
+
+    def on_unmount(self) -> None:
+        """Note how the view is left."""
+        self.view.pane, self.view.sort = self.pane, self.rules.sort
+        self.view.grouped, self.view.hides_acknowledged = self.alerts.grouped, self.alerts.hides_acknowledged
 
     def on_resize(self) -> None:
         """Lay the bars out for the new width."""
@@ -159,8 +175,16 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
     def _refresh_bars(self) -> None:
         self._show_header(self.pipeline.snapshot())
         self.tabs.show(PANES, self.pane)
-        contexts = (*([REPLAY] if self.pipeline.playback else []), SCREEN, _CONTEXTS[self.pane])
-        self.keys.show(contexts, read_only=self.pipeline.response is None)
+        self.keys.show([one for one in self.possible() if one.context in {REPLAY, SCREEN, _CONTEXTS[self.pane]}])
+
+    def possible(self) -> Sequence[Action]:
+        """What can be done with this source, whichever pane is current."""
+        playing, acting = self.pipeline.playback is not None, self.pipeline.response is not None
+        return [
+            action
+            for action in self.actions
+            if (playing or action.context != REPLAY) and (acting or not action.changes_host)
+        ]
 
     def redraw(self) -> None:
         """Draw everything again, in the colours of a new theme."""
@@ -240,11 +264,24 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
 
     def action_help(self) -> None:
         """The keys."""
-        self.app.push_screen(ReportScreen("Keys", help_page))
+        self.app.push_screen(ReportScreen("Keys", help_page(self.actions, _CONTEXTS[self.pane])))
+
+    async def do(self, action: Action) -> None:
+        """Do this where it belongs: over no other screen, and in its pane."""
+        while self.app.screen is not self:
+            self.app.pop_screen()
+        if pane := next((pane for pane, context in _CONTEXTS.items() if context == action.context), None):
+            self.action_pane(pane)
+        doer = self if action.name.startswith("screen.") else self.query_one(f"#{self.pane}")
+        await doer.run_action(action.name.removeprefix("screen."))
 
     async def action_quit(self) -> None:
         """Leave."""
         self.app.exit()
+
+    async def action_list_themes(self) -> None:
+        """Choose a theme from the list of them."""
+        await self.app.run_action("app.list_themes")
 
     async def action_next_theme(self) -> None:
         """Change the theme."""

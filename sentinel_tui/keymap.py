@@ -90,6 +90,7 @@ _SCREEN: Final = (
     Action(
         "ctrl+z", "app.suspend_process", "ctrl+z", "", "to the shell; nothing is collected until `fg`", called="suspend"
     ),
+    Action("T", "screen.list_themes", "T", "", "choose a theme from a list, seen as you go", called="themes"),
     Action("tab", "screen.next_pane(1)", "tab", "pane", "go to the next pane", called="next-pane"),
     Action("shift+tab", "screen.next_pane(-1)", "shift+tab", "", "go to the pane before", called="previous-pane"),
     Action("1", "screen.pane('events')", "1", "", "go to the events", called="events"),
@@ -120,9 +121,19 @@ _REPLAY: Final = (
         REPLAY,
     ),
     Action("g", "screen.go_to", "g", "go to", "go to a time or a share of it: +90s  -5m  10:22:31  50%", REPLAY),
-    Action("left_square_bracket", "screen.seek('-1m')", "[", "-1 min", "go back by a minute", REPLAY),
-    Action("right_square_bracket", "screen.seek('+1m')", "]", "+1 min", "go on at once by a minute", REPLAY),
-    Action("0", "screen.seek('0%')", "0", "", "go back to the beginning", REPLAY),
+    Action(
+        "left_square_bracket", "screen.seek('-1m')", "[", "-1 min", "go back by a minute", REPLAY, called="minute-back"
+    ),
+    Action(
+        "right_square_bracket",
+        "screen.seek('+1m')",
+        "]",
+        "+1 min",
+        "go on at once by a minute",
+        REPLAY,
+        called="minute-on",
+    ),
+    Action("0", "screen.seek('0%')", "0", "", "go back to the beginning", REPLAY, called="beginning"),
 )
 _RULES: Final = (
     Action("enter", "screen.details", "enter", "details", "all about the selected rule: why, what, how much", RULES),
@@ -222,7 +233,7 @@ def _with(action: Action, keys: Any) -> Action:
         if key not in _NAMED and not (len(key) == 1 and key.isprintable() and key != " "):
             raise KeymapError(
                 action.id,
-                f"{inert(key, 20)!r} is no key: write one character, ctrl+a to ctrl+z, f1 to f12, or a name such as "
+                f"'{inert(key, 20)}' is no key: write one character, ctrl+a to ctrl+z, f1 to f12, or a name such as "
                 "space, enter, tab, shift+tab, insert, delete, home, end, pageup, pagedown, up, left",
             )
     textual = ",".join(key if key in _NAMED else _character_to_key(key) for key in written)

@@ -31,6 +31,7 @@ from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.snapshot import Summary
 from sentinel_engine.wasm.workers import Workers, usual
+from sentinel_tui import state
 from sentinel_tui.command import BAD, HOST, INTERRUPTED, USAGE, Failure
 from sentinel_tui.config import Options
 from sentinel_tui.watch import Watch
@@ -60,14 +61,26 @@ def console(loading: Loading | Source, options: Options) -> None:
     with running(loading, options, may=WATCHING if responds else READING) as pipeline:
         if responds:
             pipeline.respond()
-        app = SentinelApp(pipeline)
+        kept = options.session_root() / "view.json"
+        view, notice = state.load(kept)
+        app = SentinelApp(pipeline, options, view, notice)
         app.run()
         summary = pipeline.close()
+        problem = _keep(view, kept)
     with suppress(OSError):  # the terminal may be gone, or take nothing any more
         if select.select([], [sys.stdout], [], _PATIENCE)[1]:
-            click.echo(_farewell(summary, pipeline))
+            click.echo(_farewell(summary, pipeline) + problem)
     if app.return_code:
         raise Failure("the console ended on an error; SENTINEL_DEBUG=1 shows where", BAD)
+
+
+def _keep(view: state.ViewState, path: Path) -> str:
+    """Keep how the console was left; what is said when that cannot be."""
+    try:
+        state.save(view, path)
+    except OSError as error:
+        return f"\nthe view is not kept for the next run: {path}: {error.strerror}"
+    return ""
 
 
 def headless(loading: Loading | Source, options: Options, printer: Watch, limits: Limits) -> None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
 import yaml
+from rich.console import Console
 from textual.theme import Theme
 
+from sentinel_engine.rules.manifest import RuleError, read_file
 from sentinel_engine.schema import KIND_BY_NAME
 from sentinel_engine.snapshot import Severity
 from sentinel_engine.text import inert
 
 MAX_THEME: Final = 64 << 10
 FIRST: Final = "midnight"
+FEW_COLORS: Final = "sixteen"
+# In C, where libyaml is there: at each start all themes are read.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-Color = Annotated[str, msgspec.Meta(pattern=r"^#[0-9a-fA-F]{6}$")]
+_HUES: Final = "black|red|green|yellow|blue|magenta|cyan|white"
+Color = Annotated[str, msgspec.Meta(pattern=rf"^(#[0-9a-fA-F]{{6}}|(bright_)?({_HUES}))\Z")]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
@@ -74,70 +81,85 @@ class ThemeFile(_Strict, frozen=True):
     kinds: dict[str, Color] = {}
 
 
-def load_themes(folder: Path) -> tuple[list[Theme], list[str]]:
-    """The themes of this folder, midnight first, and a sentence for each file that is not one.
+def load_themes(shipped: Path, own: Sequence[Path] = ()) -> tuple[list[Theme], list[str]]:
+    """The themes that are shipped, midnight first, then those of the user's ``own`` folders, by name.
 
-    Raises ThemeError when there is no usable theme at all.
+    With a sentence for each file that is none. Raises ThemeError when there is no usable theme at all.
     """
-    themes, problems = [], []
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            themes.append(load_theme(path))
-        except ThemeError as error:
-            problems.append(str(error))
+    themes: dict[str, Theme] = {}
+    problems = []
+    for folder in (shipped, *own):
+        for path in sorted(folder.glob("*.yaml")):
+            try:
+                theme = load_theme(path, shipped=folder is shipped)
+                themes[theme.name] = theme
+            except ThemeError as error:
+                problems.append(str(error))
     if not themes:
-        raise ThemeError(problems[0] if problems else f"there is no theme in {folder}; install sentinel-tui again")
-    return sorted(themes, key=lambda theme: (theme.name != FIRST, theme.name)), problems
+        raise ThemeError(problems[0] if problems else f"there is no theme in {shipped}; install sentinel-tui again")
+    return sorted(themes.values(), key=lambda theme: (theme.name != FIRST, theme.name)), problems
 
 
-def load_theme(path: Path) -> Theme:
-    """The theme in this file. Raises ThemeError."""
+def load_theme(path: Path, *, shipped: bool = False) -> Theme:
+    """The theme in this file; as root, one of the user's is refused when others can write it. Raises ThemeError."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_THEME + 1)
-        if len(raw) > MAX_THEME:
-            raise ThemeError(f"the theme {path.name} is larger than {MAX_THEME >> 10} KiB")
-        theme = msgspec.convert(yaml.safe_load(raw), ThemeFile)
+        raw = path.read_bytes() if shipped else read_file(path, MAX_THEME)
+        theme = msgspec.convert(yaml.load(raw, _Loader), ThemeFile)  # noqa: S506 - _Loader is a safe one
+    except RuleError as error:
+        raise ThemeError(f"the theme {inert(path.name, 40)} cannot be used: {error}") from error
     except OSError as error:
-        raise ThemeError(f"the theme {path.name} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
-        raise ThemeError(f"the theme {path.name} is not YAML: {_one_line(error)}") from error
-    except msgspec.ValidationError as error:
-        raise ThemeError(f"the theme {path.name} is wrong: {_one_line(error)}; see themes/README.md") from error
+        raise ThemeError(
+            f"the theme {path.name} cannot be read: {error.strerror}; install sentinel-tui again"
+        ) from error
+    except (yaml.YAMLError, UnicodeError, RecursionError, ValueError) as error:
+        kind = "wrong" if isinstance(error, msgspec.ValidationError) else "not YAML"
+        reason = inert(" ".join(str(error).split()), 200)
+        raise ThemeError(f"the theme {inert(path.name, 40)} is {kind}: {reason}; see themes/README.md") from error
     if unknown := sorted(theme.kinds.keys() - KIND_BY_NAME.keys()):
-        raise ThemeError(f"the theme {path.name} colours {inert(unknown[0], 40)}, which is no event kind")
-    return _textual(theme)
+        raise ThemeError(f"the theme {inert(path.name, 40)} colours {inert(unknown[0], 40)}, which is no event kind")
+    colors = _colors(theme)
+    if len({color.startswith("#") for color in colors.values()}) > 1:
+        raise ThemeError(f"the theme {inert(path.name, 40)} mixes #rrggbb with names of colours; use one kind")
+    return _textual(theme, colors)
 
 
-def _one_line(error: Exception) -> str:
-    return inert(" ".join(str(error).split()), 200)
+def start_theme(names: Collection[str], asked: str, kept: str, environ: Mapping[str, str]) -> str:
+    """The theme to begin with: the one the config asks for, what few colours can show, or the one of the last run."""
+    if asked in names:
+        return asked
+    colors = Console(force_terminal=True, _environ=environ).color_system
+    if colors not in {"256", "truecolor"} and FEW_COLORS in names:
+        return FEW_COLORS
+    return kept if kept in names else next(iter(names))
 
 
-def _textual(theme: ThemeFile) -> Theme:
-    base = theme.base
-    return Theme(
-        name=theme.name,
-        dark=theme.dark,
-        primary=base.accent,
-        accent=base.accent,
-        foreground=base.text,
-        background=base.background,
-        surface=base.background,
-        panel=base.bar,
-        success=theme.states.good,
-        warning=theme.states.warn,
-        error=theme.states.bad,
-        variables=_variables(theme),
-    )
-
-
-def _variables(theme: ThemeFile) -> dict[str, str]:
+def _colors(theme: ThemeFile) -> dict[str, str]:
     groups: dict[str, Any] = {"base": theme.base, "pane": theme.panes, "severity": theme.severities}
     groups["state"] = theme.states
     found = {
         f"{group}-{name}": color for group, of in groups.items() for name, color in msgspec.structs.asdict(of).items()
     }
     return found | {f"kind-{name}": theme.kinds.get(name, theme.base.text) for name in KIND_BY_NAME}
+
+
+def _textual(theme: ThemeFile, colors: Mapping[str, str]) -> Theme:
+    ansi = not theme.base.text.startswith("#")
+    variables = {name: f"ansi_{color}" if ansi else color for name, color in colors.items()}
+    return Theme(
+        name=theme.name,
+        dark=theme.dark,
+        ansi=ansi,
+        primary=variables["base-accent"],
+        accent=variables["base-accent"],
+        foreground=variables["base-text"],
+        background=variables["base-background"],
+        surface=variables["base-background"],
+        panel=variables["base-bar"],
+        success=variables["state-good"],
+        warning=variables["state-warn"],
+        error=variables["state-bad"],
+        variables=variables,
+    )
 
 
 def variable_defaults() -> dict[str, str]:

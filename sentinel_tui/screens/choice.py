@@ -25,8 +25,16 @@ class _Option(str):
         return str(self)
 
 
-class _Options(SelectPane[_Option]):
+class Names(SelectPane[_Option]):
+    """A pane that is a list of names."""
+
+    def __init__(self, names: Sequence[str], *, id: str) -> None:
+        super().__init__(id=id)
+        self.styles.height = min(len(names), 15) + 2
+        self.show([_Option(name) for name in names])
+
     def spans(self, row: _Option, width: int) -> Sequence[Span]:
+        """The name."""
         return [(fit(row, width), "text")]
 
 
@@ -40,12 +48,10 @@ class ChoiceScreen(Overlay[int | None]):
 
     def __init__(self, title: str, options: Sequence[str]) -> None:
         super().__init__()
-        self._pane = _Options(id="confirm")
+        self._pane = Names(options, id="confirm")
         self._pane.border_title = Content(title)
         self._pane.border_subtitle = "enter takes it · esc none"
-        self._pane.styles.height = min(len(options), 15) + 2
         self._pane.styles.width = FRAME_WIDTH
-        self._pane.show([_Option(option) for option in options])
 
     def compose(self) -> ComposeResult:
         """The list in a frame."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar, Final
+import textwrap
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from sentinel_engine.snapshot import Snapshot
-from sentinel_tui.keymap import ACTIONS
+from sentinel_tui.keymap import ACTIONS, PANE, SCREEN, Action
 from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.bars import StatusBar
@@ -18,10 +19,13 @@ from sentinel_tui.widgets.lines import Line, TextPane
 from sentinel_tui.widgets.paint import fit
 from sentinel_tui.widgets.tree import fact
 
+if TYPE_CHECKING:
+    from sentinel_tui.app import SentinelApp
+
 # Lays a page out for a width.
 Page = Callable[[int], Sequence[Line]]
 
-_KEY_WIDTH = 12
+_KEY_WIDTH: Final = 12
 _FIELD_WIDTH = 13
 
 
@@ -67,7 +71,7 @@ class ReportScreen(Overlay[None]):
 def passed_on(context: str) -> list[BindingType]:
     """The keys of a pane, for a page about what is selected there."""
     return [
-        Binding(action.key, f"pass_on({action.name!r})", action.help, show=False)
+        Binding(action.key, f"pass_on({action.name!r})", action.help, show=False, id=action.id)
         for action in ACTIONS
         if action.context == context and action.name.startswith("screen.") and action.name != "screen.details"
     ]
@@ -88,7 +92,8 @@ class LiveScreen(ReportScreen):
 
     def on_mount(self) -> None:
         """Say which keys work, and look again from now on."""
-        keys = [action for action in ACTIONS if action.context == self.context and action.name.startswith("screen.")]
+        actions = cast("SentinelApp", self.app).actions
+        keys = [action for action in actions if action.context == self.context and action.name.startswith("screen.")]
         self.tell("  ".join(f"{one.shown} {one.label}" for one in keys if one.name != "screen.details"))
         self.set_interval(1, self.look_again)
 
@@ -103,17 +108,34 @@ class LiveScreen(ReportScreen):
         self.look_again()
 
 
-def help_page(width: int) -> list[Line]:
-    """Every key and what it does, by where it works."""
-    lines: list[Line] = []
-    for context in dict.fromkeys(action.context for action in ACTIONS):
-        lines += [(), ((context, "accent strong"),)]
-        for action in ACTIONS:
-            if action.context == context:
-                lines.append(
-                    ((fit(action.shown, _KEY_WIDTH), "strong"), (fit(action.help, width - _KEY_WIDTH), "text"))
-                )
-    return [*lines[1:], *_FILTER_HELP, *_PRIVILEGES]
+def help_page(actions: Sequence[Action], here: str) -> Page:
+    """Every key and what it does, by where it works; first those of the context ``here``, then those of any."""
+    contexts = dict.fromkeys([here, SCREEN, PANE, *(action.context for action in actions)])
+
+    def page(width: int) -> list[Line]:
+        lines: list[Line] = []
+        for context in contexts:
+            lines += [(), ((context, "accent strong"),)]
+            for action in actions:
+                if action.context == context:
+                    lines += _labelled(action.shown, action.help, width)
+        return [*lines[1:], *_FILTER_HELP, *_names(actions, contexts, width), *_PRIVILEGES]
+
+    return page
+
+
+def _names(actions: Sequence[Action], contexts: Iterable[str], width: int) -> list[Line]:
+    lines: list[Line] = [(), (("Other keys: names for `keys: {filter: f5}` in the config file", "accent strong"),)]
+    for context in contexts:
+        names = "  ".join(action.id for action in actions if action.context == context)
+        lines += [((part, "text"),) for part in textwrap.wrap(names, width)]
+    return lines
+
+
+def _labelled(label: str, text: str, width: int) -> list[Line]:
+    parts = textwrap.wrap(text, max(1, width - _KEY_WIDTH)) or [""]
+    labels = [label, *[""] * (len(parts) - 1)]
+    return [((fit(name, _KEY_WIDTH), "strong"), (part, "text")) for name, part in zip(labels, parts, strict=True)]
 
 
 _FILTER_HELP: Sequence[Line] = (

@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from sentinel_engine.snapshot import RuleState, Severity, Snapshot, SourceView
 from sentinel_engine.text import inert
-from sentinel_tui.keymap import ACTIONS
+from sentinel_tui.keymap import Action
 from sentinel_tui.terminal_driver import Link
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.paint import SEVERITY_MARKS, Painted, Span
@@ -203,15 +203,13 @@ class StatusBar(Bar):
 class KeyBar(Bar):
     """What the keys do here; keys that have no room are in the help."""
 
-    def show(self, contexts: Sequence[str], *, read_only: bool) -> None:
-        """Show the keys of these contexts, as many as there is room for."""
+    def show(self, actions: Sequence[Action]) -> None:
+        """Show the keys of these actions, as many as there is room for."""
         left = self.size.width - 1
         line: list[Span] = [(" ", "text")]
-        for action in ACTIONS:
+        for action in actions:
             width = cell_len(action.shown) + len(action.label) + 3
-            if not action.label or action.context not in contexts or width > left:
-                continue
-            if read_only and action.changes_host:
+            if not action.label or width > left:
                 continue
             left -= width
             click = f"@{action.name}"

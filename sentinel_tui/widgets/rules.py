@@ -110,8 +110,8 @@ class RulesPane(SelectPane[RuleRow]):
         self.show([rule_row(view, self.trends.of(view.id)) for view in views], nothing)
 
     def sort_by(self, column: str) -> None:
-        """Sort by this column from now on."""
-        self.sort = column
+        """Sort by this column from now on; one that there is not changes nothing."""
+        self.sort = column if column in _SORTS else self.sort
         self.show_rules(self._found)
         self.refresh()
 

@@ -179,6 +179,6 @@ class SentinelApp(App[None]):
         """The command palette: what the keys do."""
         for action in self.main.possible():
             if action.context != PANE:
-                sentence = action.help[:1].upper() + action.help[1:]
-                where = f"key: {action.shown} · {action.context.lower()} · {action.id}"
+                sentence = f"{action.help[:1].upper()}{action.help[1:]}  ({action.id})"
+                where = f"key: {action.shown} · {action.context.lower()}"
                 yield SystemCommand(sentence, where, partial(self.main.do, action))

@@ -19,6 +19,7 @@ from sentinel_engine.text import inert
 MAX_THEME: Final = 64 << 10
 FIRST: Final = "midnight"
 FEW_COLORS: Final = "sixteen"
+_ORDER: Final = (FIRST, "daylight")  # the others come after them, by name
 # In C, where libyaml is there: at each start all themes are read.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -82,9 +83,9 @@ class ThemeFile(_Strict, frozen=True):
 
 
 def load_themes(shipped: Path, own: Sequence[Path] = ()) -> tuple[list[Theme], list[str]]:
-    """The themes that are shipped, midnight first, then those of the user's ``own`` folders, by name.
+    """The shipped themes and those of the user's ``own`` folders, which win; and a sentence for each file that is none.
 
-    With a sentence for each file that is none. Raises ThemeError when there is no usable theme at all.
+    Raises ThemeError when there is no usable theme at all.
     """
     themes: dict[str, Theme] = {}
     problems = []
@@ -97,7 +98,8 @@ def load_themes(shipped: Path, own: Sequence[Path] = ()) -> tuple[list[Theme], l
                 problems.append(str(error))
     if not themes:
         raise ThemeError(problems[0] if problems else f"there is no theme in {shipped}; install sentinel-tui again")
-    return sorted(themes.values(), key=lambda theme: (theme.name != FIRST, theme.name)), problems
+    names = sorted(themes, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+    return [themes[name] for name in names], problems
 
 
 def load_theme(path: Path, *, shipped: bool = False) -> Theme:
@@ -145,6 +147,13 @@ def _colors(theme: ThemeFile) -> dict[str, str]:
 def _textual(theme: ThemeFile, colors: Mapping[str, str]) -> Theme:
     ansi = not theme.base.text.startswith("#")
     variables = {name: f"ansi_{color}" if ansi else color for name, color in colors.items()}
+    if ansi:  # Textual's own widgets ask for these of such a theme
+        variables |= {
+            "ansi-background": variables["base-background"],
+            "ansi-foreground": variables["base-text"],
+            "block-cursor-background": variables["base-cursor"],
+            "block-cursor-foreground": variables["base-text"],
+        }
     return Theme(
         name=theme.name,
         dark=theme.dark,

@@ -128,7 +128,7 @@ def _names(actions: Sequence[Action], contexts: Iterable[str], width: int) -> li
     lines: list[Line] = [(), (("Other keys: names for `keys: {filter: f5}` in the config file", "accent strong"),)]
     for context in contexts:
         names = "  ".join(action.id for action in actions if action.context == context)
-        lines += [((part, "text"),) for part in textwrap.wrap(names, width)]
+        lines += [((part, "text"),) for part in textwrap.wrap(names, width, break_on_hyphens=False)]
     return lines
 
 

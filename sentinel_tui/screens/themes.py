@@ -8,13 +8,13 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
 
 from sentinel_tui.screens.choice import Names
+from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets.lines import SelectPane
 
 
-class ThemesScreen(ModalScreen[bool]):
+class ThemesScreen(Overlay[bool]):
     """Enter keeps the selected theme, Escape goes back to the one before; the result is whether one was kept."""
 
     BINDINGS: ClassVar = [
@@ -42,7 +42,7 @@ class ThemesScreen(ModalScreen[bool]):
         if name := self._pane.key:
             self._show_theme(name)
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Leave all as it was."""
         self._show_theme(self._before)
-        self.dismiss(False)
+        await self.action_dismiss(False)

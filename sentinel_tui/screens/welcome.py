@@ -8,9 +8,9 @@ from typing import ClassVar, Final
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
 
 from sentinel_tui.keymap import Action
+from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets.lines import Line, TextPane
 from sentinel_tui.widgets.paint import fit
 
@@ -25,7 +25,7 @@ _KEYS: Final = {
 }
 
 
-class WelcomeScreen(ModalScreen[None]):
+class WelcomeScreen(Overlay[None]):
     """Over the lower rows, the rest stays in view. Any key closes it; Enter and Escape do nothing else."""
 
     BINDINGS: ClassVar = [Binding("enter,escape", "dismiss", "close", priority=True)]
@@ -47,8 +47,8 @@ class WelcomeScreen(ModalScreen[None]):
         """The keys in a frame."""
         yield self._pane
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         """Be in nobody's way: the key does what it does without this page."""
         event.stop()
-        self.dismiss()
+        await self.action_dismiss()
         self.app.simulate_key(event.key)

@@ -525,7 +525,7 @@ async def test_rows_that_leave_are_gone_from_the_screen() -> None:
 async def test_the_command_palette_has_the_actions() -> None:
     async with console() as it:
         commands = {command.title for command in it.app.get_system_commands(it.app.screen)}
-        assert "Write the session so far as one JSON file" in commands
+        assert "Write the session so far as one JSON file  (export)" in commands
 
 
 async def test_nothing_is_drawn_while_nothing_happens() -> None:

@@ -17,7 +17,18 @@ SCREEN, PANE, STREAM, RULES, ALERTS = "Anywhere", "In any pane", "In the events"
 REPLAY, TREE = "In a replay", "In the process tree"
 PROCESSES = "Among the processes"
 # How config files call what is done there.
-_PREFIXES: Final = {PANE: "pane", STREAM: "event", RULES: "rule", ALERTS: "alert", REPLAY: "replay", TREE: "process", PROCESSES: "processes"}
+_PREFIXES: Final = {
+    PANE: "pane", STREAM: "event", RULES: "rule", ALERTS: "alert", REPLAY: "replay", TREE: "process",
+    PROCESSES: "processes",
+}  # fmt: skip
+    PANE: "pane",
+    STREAM: "event",
+    RULES: "rule",
+    ALERTS: "alert",
+    REPLAY: "replay",
+    TREE: "process",
+    PROCESSES: "processes",
+}
 # What these keys do is needed to get out of anything; terminals send the others in place of enter, tab and backspace.
 _FIXED: Final = {"escape", "backspace", *(f"ctrl+{letter}" for letter in "cphijm")}
 _NAMED: Final = {
@@ -164,8 +175,8 @@ _PROCESSES: Final = (
     Action("enter", "screen.open", "enter", "details", "all about the selected process, and what it holds", PROCESSES),
     Action("slash", "screen.find", "/", "find", "show only processes with a word in their arguments", PROCESSES),
     Action("a", "toggle_active", "a", "active", "only those with events or alerts, or all", PROCESSES),
-    Action("left", "fold(True)", "←", "close", "close the branch of the selected process", PROCESSES, called="close"),
-    Action("right", "fold(False)", "→", "open", "open it again", PROCESSES, called="open"),
+    Action("left", "fold(True)", "←", "close", "close the branch of the selected process", PROCESSES, called="fold"),
+    Action("right", "fold(False)", "→", "open", "open it again", PROCESSES, called="unfold"),
     _respond(PROCESSES),
 )
 _TREE: Final = (

@@ -17,13 +17,17 @@ from textual.command import CommandList, CommandPalette
 from textual.screen import Screen
 
 from sentinel_engine.resources import data_dir
+from sentinel_tui import clipboard
 from sentinel_tui.config import Options, config_folders
 from sentinel_tui.console import MainScreen
 from sentinel_tui.keymap import PANE, with_keys
+from sentinel_tui.screens.choice import ChoiceScreen
+from sentinel_tui.screens.event_page import as_text
 from sentinel_tui.screens.themes import ThemesScreen
 from sentinel_tui.state import ViewState
 from sentinel_tui.terminal_driver import Link, TerminalDriver
 from sentinel_tui.theming import FIRST, load_themes, start_theme, variable_defaults
+from sentinel_tui.widgets.lines import LinePane
 
 if TYPE_CHECKING:
     from sentinel_engine.pipeline import Pipeline
@@ -77,7 +81,7 @@ class SentinelApp(App[None]):
         self.set_keymap({action.id: action.key for action in self.actions if action.id in options.keys})
         self._no_link = Link()
         self._stopped: tuple[float, int] | None = None  # since when, and what had been lost by then
-        self.main = MainScreen(pipeline, lambda: self.link, self.actions, self.view)
+        self.main = MainScreen(pipeline, self.actions, self.view)
         # Movement that is drawn in steps costs bytes on a slow link and tells nothing.
         self.animation_level = "none"
         for theme in self._themes:
@@ -164,6 +168,39 @@ class SentinelApp(App[None]):
             self.view.theme = self.theme
             colorless = "; NO_COLOR is set, so it has no colours" if self.no_color else ""
             self.main.status.tell(f"theme: {self.theme}{colorless}")
+
+    def take_mouse(self, taken: bool) -> None:
+        """Take the mouse, or leave it to the terminal, which then selects with it."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.take_mouse(taken)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Give this text to the terminal's clipboard, inert and cut to what it takes; Textual's inputs call it too."""
+        self._clipboard, said = clipboard.cut(text)
+        if self._driver:
+            self._driver.write(clipboard.sequence(self._clipboard, clipboard.multiplexer()))
+        self.main.tell(said)
+
+    def action_copy_row(self) -> None:
+        """Copy the selected line, or the first in view."""
+        if isinstance(pane := self.focused, LinePane) and (text := pane.copied()):
+            self.copy_to_clipboard(text)
+        else:
+            self.main.tell("there is no line to copy here")
+
+    def action_copy_field(self) -> None:
+        """Copy one field of what is selected."""
+        fields = pane.fields() if isinstance(pane := self.focused, LinePane) else {}
+        if not fields:
+            self.main.tell("there are no fields to choose from here; c copies the line")
+            return
+        texts = {name: as_text(value) for name, value in fields.items()}
+
+        def chosen(at: int | None) -> None:
+            if at is not None:
+                self.copy_to_clipboard(list(texts.values())[at])
+
+        self.push_screen(ChoiceScreen("Copy what?", [f"{name:<12} {text}" for name, text in texts.items()]), chosen)
 
     def action_help_quit(self) -> None:
         """Ctrl+C: no surprise, a hint."""

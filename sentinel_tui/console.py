@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -25,7 +25,6 @@ from sentinel_tui.screens.report import Page, ReportScreen, help_page, loss_page
 from sentinel_tui.screens.rule_page import RuleScreen, rule_page
 from sentinel_tui.screens.welcome import WelcomeScreen
 from sentinel_tui.state import ViewState
-from sentinel_tui.terminal_driver import Link
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.alerts import AlertsPane
 from sentinel_tui.widgets.bars import HeaderBar, KeyBar, StatusBar, TabBar
@@ -60,23 +59,21 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
 
     BINDINGS: ClassVar = [*bindings(SCREEN), *bindings(REPLAY)]
 
-    def __init__(
-        self, pipeline: Pipeline, link: Callable[[], Link], actions: Sequence[Action], view: ViewState
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, actions: Sequence[Action], view: ViewState) -> None:
         super().__init__()
         self.pipeline = pipeline
-        self.link = link
         self.actions = actions
         self.view = view
         self._polls = 0
         self._frozen_at: float | None = None
+        self._plain = self._plain_froze = False  # the plain view is shown, and it was this that froze it
         self._notices: tuple[str, ...] = ()
         self._problem = ""
         self._runs = 0  # of a recording: the one that is shown
         self._arrivals = 0
         self.header = HeaderBar(id="header")
         self.tabs = TabBar(id="tabs")
-        self.events = EventsPane(pipeline.events, id="events")
+        self.events = EventsPane(pipeline, id="events")
         self.rules = RulesPane(id="rules")
         self.alerts = AlertsPane(id="alerts")
         self.processes = TreePane(id="tree")
@@ -120,7 +117,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
 
     async def poll(self) -> None:
         """Take the newest snapshot, unless the terminal has not shown what it was given last."""
-        if self.link().busy:
+        if self.application.link.busy:
             return
         snapshot = self.pipeline.snapshot()
         self._tell_news(snapshot)
@@ -128,6 +125,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
         with self.app.batch_update():
             if live:
                 self.alerts.show_alerts(snapshot.alerts, snapshot.hidden)
+                self.events.show_alerts(snapshot.alerts)
             if self._polls % _PANE_POLLS == 0:
                 self._show_header(snapshot)
                 self.events.limits = _limits(snapshot)
@@ -146,7 +144,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
 
     def _show_header(self, snapshot: Snapshot) -> None:
         frozen = None if self._frozen_at is None else time.monotonic() - self._frozen_at
-        self.header.show(snapshot, frozen, self.link())
+        self.header.show(snapshot, frozen, self.application.link)
 
     def _tell_news(self, snapshot: Snapshot) -> None:
         if (hunt := snapshot.hunt) and hunt.running:
@@ -203,11 +201,12 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
 
     # What the keys do. Displays and focus change at once, not with the next style update: the next key may be here.
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
-        """While a line is typed, keys are text; Tab leaves it."""
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a line is typed, keys are text; Tab leaves it, unless it goes on with the line."""
         if self.line_bar.display and not (self.focused and self.line_bar in self.focused.ancestors):
             self.close_line()  # a click or a resize has taken the focus from it
-        return self.status.display or action == "next_pane"
+        completed = self.line_bar.completes and parameters == (1,)
+        return self.status.display or (action == "next_pane" and not completed)
 
     def action_pane(self, name: str) -> None:
         """Go to this pane."""
@@ -219,8 +218,9 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
 
     def _fold(self) -> None:
         """Show all panes, or on a small screen the current one."""
-        small = self.size.width < _GRID_WIDTH or self.size.height < _GRID_HEIGHT
+        small = self._plain or self.size.width < _GRID_WIDTH or self.size.height < _GRID_HEIGHT
         self.set_class(small, "-folded")
+        self.set_class(self._plain, "-plain")
         for pane, _ in PANES:
             self.query_one(f"#{pane}").display = not small or pane == self.pane
 
@@ -240,8 +240,19 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
         self._polls = 0
         self._show_header(self.pipeline.snapshot())
 
+    def action_plain(self) -> None:
+        """This pane alone, without frame and mouse, and still, so that the terminal can select in it; and back."""
+        self._plain = not self._plain
+        if self._plain:
+            self._plain_froze = self._frozen_at is None
+        if self._plain_froze:
+            self.action_pause()
+        self._fold()
+        self.application.take_mouse(not self._plain)
+        self.tell("plain and still: select with the mouse; z goes back" if self._plain else "")
+
     def action_details(self) -> None:
-        """All about the selected alert or rule."""
+        """All about the selected event, alert or rule."""
         if self.pane == "rules" and (rule := self.rules.rule):
             self.app.push_screen(
                 RuleScreen(f"Rule: {inert(rule.id)}", partial(self._rule_page, rule.id, rule.path), self.run_action)
@@ -250,6 +261,8 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
             self.open_alert()
         elif self.pane == "tree":
             self.action_process()
+        elif self.pane == "events":
+            self.open_event()
 
     def _rule_page(self, rule_id: str, path: str) -> Page | None:
         snapshot = self.pipeline.snapshot()

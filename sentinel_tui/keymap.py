@@ -21,14 +21,6 @@ _PREFIXES: Final = {
     PANE: "pane", STREAM: "event", RULES: "rule", ALERTS: "alert", REPLAY: "replay", TREE: "process",
     PROCESSES: "processes",
 }  # fmt: skip
-    PANE: "pane",
-    STREAM: "event",
-    RULES: "rule",
-    ALERTS: "alert",
-    REPLAY: "replay",
-    TREE: "process",
-    PROCESSES: "processes",
-}
 # What these keys do is needed to get out of anything; terminals send the others in place of enter, tab and backspace.
 _FIXED: Final = {"escape", "backspace", *(f"ctrl+{letter}" for letter in "cphijm")}
 _NAMED: Final = {
@@ -89,13 +81,17 @@ def _respond(context: str) -> Action:
 _ALWAYS: Final = (
     Action("question_mark", "screen.help", "?", "help", "show this page"),
     Action("q", "screen.quit", "q", "quit", "leave; the session stays on disk"),
-    Action("slash", "screen.filter", "/", "filter", "filter the events; an empty filter shows all"),
+    Action("f", "screen.filter", "f", "filter", "filter the events; an empty filter shows all; tab completes"),
+    Action("slash", "screen.search", "/", "search", "search the events for a regular expression, from here back"),
     Action("p", "screen.pause", "p", "pause", "freeze the view; collection goes on"),
 )
 _SCREEN: Final = (
     Action("o", "screen.scope", "o", "scope", "report only some users, process trees or cgroups; or leave some out"),
     Action("e", "screen.export", "e", "export", "write the session so far as one JSON file"),
     Action("R", "screen.reload_all", "R", "all", "load every rule again, and take in new ones"),
+    Action(
+        "z", "screen.plain", "z", "", "this pane alone, still and plain, for the terminal's own selection; again: back"
+    ),
     Action("l", "screen.loss", "l", "", "what was lost, and what is not collected: how much, where, of which kind"),
     Action("t", "screen.next_theme", "t", "theme", "change the theme"),
     Action(
@@ -183,7 +179,17 @@ _TREE: Final = (
     Action("enter", "screen.details", "enter", "process", "all about the alert's process, and what it holds", TREE),
     _respond(TREE),
 )
-_STREAM: Final = (Action("f", "last", "f", "", "follow the newest events again", STREAM, called="follow"),)
+_STREAM: Final = (
+    Action("enter", "screen.details", "enter", "details", "all about the event; enter there: its process", STREAM),
+    Action("n", "screen.next_match(True)", "n", "older", "the next older event that the search finds", STREAM),
+    Action("N", "screen.next_match(False)", "N", "newer", "the next newer event that the search finds", STREAM),
+    Action("escape", "screen.end_search", "esc", "", "stop searching, and set nothing off any more", STREAM),
+    Action("a", "screen.next_alerted(1)", "a", "alert", "the next event that raised an alert", STREAM),
+    Action("A", "screen.next_alerted(-1)", "A", "", "the event before that raised an alert", STREAM),
+    Action("m", "screen.bookmark_event", "m", "mark", "bookmark the event in the session; again: not", STREAM),
+    Action("apostrophe", "screen.next_bookmark", "'", "", "the next bookmark; after the last one the first", STREAM),
+    Action("F", "last", "F", "follow", "follow the newest events again", STREAM),
+)
 _PANE: Final = (
     Action("up,k", "step(-1)", "↑ k", "", "one line up; in the events this stops following", PANE, called="up"),
     Action("down,j", "step(1)", "↓ j", "", "one line down", PANE, called="down"),
@@ -191,6 +197,8 @@ _PANE: Final = (
     Action("pagedown", "page(1)", "pgdn", "", "one page down", PANE, called="page-down"),
     Action("home", "first", "home", "", "the first line; in the events, load older ones", PANE),
     Action("end", "last", "end", "", "the last line; in the events, follow again", PANE),
+    Action("c", "app.copy_row", "c", "", "copy the line to the clipboard, if the terminal lets us", PANE),
+    Action("C", "app.copy_field", "C", "", "copy one field of what is selected: choose which", PANE),
 )
 ACTIONS: Final[Sequence[Action]] = (
     *_ALWAYS,

@@ -153,6 +153,13 @@ class TerminalDriver(LinuxDriver):
         with suppress(OSError):  # it has hung up, which the app sees by itself
             self.run_input_thread()
 
+    def take_mouse(self, taken: bool) -> None:
+        """Take the mouse, or leave it to the terminal."""
+        if taken:
+            self._enable_mouse_support()
+        else:
+            self._disable_mouse_support()
+
     def write(self, data: str) -> None:
         """Send this to the terminal, with a question after a frame."""
         super().write(self.link.drawn(data))

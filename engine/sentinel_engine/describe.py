@@ -185,9 +185,14 @@ _ARGUMENTS: Final[dict[str, Callable[[Record, int], Any]]] = {
 
 def detail(event: dict[str, Any]) -> str:
     """What the stream shows beside time, kind, pid and comm: one line, not yet inert."""
-    line = _DETAILS[event["kind"]](event)
-    error = constants.error_name(event["ret"])
-    return f"{line}  {error}" if error else line
+    return "  ".join(filter(None, columns(event)))
+
+
+def columns(event: dict[str, Any]) -> tuple[str, str, str]:
+    """The same in three: what was done to what, how (flags, mode, size), and the name of the error."""
+    kind = event["kind"]
+    how = _HOW[kind](event) if kind in _HOW else ""
+    return _DETAILS[kind](event), how, constants.error_name(event["ret"])
 
 
 def endpoint(event: dict[str, Any]) -> str:
@@ -195,11 +200,6 @@ def endpoint(event: dict[str, Any]) -> str:
     if event["family"] == "AF_INET6":
         return f"[{event['addr']}]:{event['port']}"
     return f"{event['addr']}:{event['port']}" if event["family"] == "AF_INET" else event["addr"] or event["family"]
-
-
-def _exec(event: dict[str, Any]) -> str:
-    line = shlex.join(event["argv"]) or event["exe"]
-    return f"{line}  [{','.join(event['exe_flags'])}]" if event["exe_flags"] else line
 
 
 def _exit(event: dict[str, Any]) -> str:
@@ -212,30 +212,30 @@ def _setuid(event: dict[str, Any]) -> str:
 
 
 _DETAILS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
-    "exec": _exec,
+    "exec": lambda e: shlex.join(e["argv"]) or e["exe"],
     "exec_failed": lambda e: e["path"],
     "fork": lambda e: f"→ {e['child_pid']}",
     "exit": _exit,
-    "open": lambda e: f"{e['path']}  {e['flags']}",
+    "open": lambda e: e["path"],
     "unlink": lambda e: e["path"],
     "rename": lambda e: f"{e['path']} → {e.get('new_path', '')}",
-    "chmod": lambda e: f"{e['path']}  {e['mode']}",
+    "chmod": lambda e: e["path"],
     "connect": lambda e: f"→ {endpoint(e)}",
     "bind": endpoint,
     "accept": lambda e: f"← {endpoint(e)}",
     "ptrace": lambda e: f"{e['request']} {e['target_pid']}",
     "setuid": _setuid,
-    "memfd_create": lambda e: f"{e.get('name', '')}  {e['flags']}",
-    "mount": lambda e: f"{e.get('source', '')} on {e['path']} type {e.get('fstype', '')}  {e['flags']}",
+    "memfd_create": lambda e: e.get("name", ""),
+    "mount": lambda e: f"{e.get('source', '')} on {e['path']} type {e.get('fstype', '')}",
     "init_module": lambda e: f"{e['path'] or e['call']} {e.get('params', '')}".rstrip(),
     "bpf": lambda e: f"{e['command']} {e.get('name', '')}".rstrip(),
     "kill": lambda e: f"{e['signal']} → {e['target_pid']}",
     "dup": lambda e: f"{e['old_fd']} → {e['new_fd']}  {endpoint(e)}",
     "link": lambda e: f"{e['path']} → {e.get('new_path', '')}",
     "symlink": lambda e: f"{e['path']} → {e.get('target', '')}",
-    "mkdir": lambda e: f"{e['path']}  {e['mode']}",
-    "chown": lambda e: f"{e['path']}  {e['owner']}:{e['group']}",
-    "truncate": lambda e: f"{e['path']}  to {e['length']} bytes",
+    "mkdir": lambda e: e["path"],
+    "chown": lambda e: e["path"],
+    "truncate": lambda e: e["path"],
     "listen": endpoint,
     "socket": lambda e: f"{e['family']} {e['socket_type']} protocol {e['protocol']}",
     "dns": lambda e: f"{e.get('name') or '.'} {e['query_type']} → {endpoint(e)}",
@@ -246,12 +246,24 @@ _DETAILS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "capset": lambda e: f"effective {e['effective']}  permitted {e['permitted']}",
     "prctl": lambda e: f"{e['option']} {e.get('name') or e['arg2']}",
     "mprotect": lambda e: f"{e['protection']}  {e['length']} bytes at {e['address']:#x}",
-    "io_uring_setup": lambda e: f"{e['entries']} entries  {e['flags']}",
+    "io_uring_setup": lambda e: f"{e['entries']} entries",
     "io_uring": lambda e: f"{e['opcode']} fd {e['fd']}",
-    "umount": lambda e: f"{e['path']}  {e['flags']}",
+    "umount": lambda e: e["path"],
     "argument_race": lambda e: f"{e['during']} of {e['path']}, was {e.get('before', '')}",
     "cgroup_mkdir": lambda e: e["path"],
     "suppressed": lambda e: f"{e['count']} {e['suppressed_kind']} events over the limit",
+}
+_HOW: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "exec": lambda e: f"[{','.join(e['exe_flags'])}]" if e["exe_flags"] else "",
+    "open": lambda e: e["flags"],
+    "chmod": lambda e: e["mode"],
+    "memfd_create": lambda e: e["flags"],
+    "mount": lambda e: e["flags"],
+    "mkdir": lambda e: e["mode"],
+    "chown": lambda e: f"{e['owner']}:{e['group']}",
+    "truncate": lambda e: f"to {e['length']} bytes",
+    "io_uring_setup": lambda e: e["flags"],
+    "umount": lambda e: e["flags"],
 }
 
 

@@ -190,6 +190,16 @@ class TriageControl:
             "note", f"noted: {text}" if text else "note taken away", ids, lambda one: _with(one, note=text)
         )
 
+    def mark_event(self, seq: int, line: str, on: bool) -> Future[str]:
+        """Say in the session that this event was bookmarked, or not any more. ``line``: the event in words."""
+
+        def mark() -> str:
+            said = f"event {seq} {'bookmarked' if on else 'not bookmarked any more'}: {line}"[:MAX_NOTE]
+            self._host.record_action(f"{'' if on else 'un'}bookmark-event", str(seq), said)
+            return said
+
+        return self._host.at_rest(mark)
+
     def suppress(self, wish: Wish) -> Future[str]:
         """Hide what this names."""
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import on
 from textual.screen import Screen
 
 from sentinel_tui.screens.confirm import ConfirmScreen, Question
-from sentinel_tui.screens.processes import ProcessesScreen
-from sentinel_tui.screens.report import ReportScreen
+from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets.line_bar import LineBar, Prompt
 
 if TYPE_CHECKING:
     from sentinel_engine.pipeline import Pipeline
-    from sentinel_tui.terminal_driver import Link
+    from sentinel_tui.app import SentinelApp
     from sentinel_tui.widgets.alerts import AlertsPane
     from sentinel_tui.widgets.bars import StatusBar
     from sentinel_tui.widgets.events import EventsPane
@@ -35,7 +34,6 @@ class ActionScreen(Screen[None]):
     rules: RulesPane
     alerts: AlertsPane
     status: StatusBar
-    link: Callable[[], Link]
     line_bar: LineBar
     pane: str
 
@@ -44,6 +42,11 @@ class ActionScreen(Screen[None]):
         self.answer = ""  # to the last command: it is a notice too, but was told already
         self._typed: Callable[[Any], None] | None = None
 
+    @property
+    def application(self) -> SentinelApp:
+        """The app, which has the terminal."""
+        return cast("SentinelApp", self.app)
+
     def action_pane(self, name: str) -> None:
         """Go to this pane."""
         raise NotImplementedError
@@ -51,7 +54,7 @@ class ActionScreen(Screen[None]):
     def tell(self, sentence: str, *, bad: bool = False) -> None:
         """Say this in the status line, and below a page that is over it."""
         self.status.tell(sentence, bad=bad)
-        if isinstance(page := self.app.screen, ReportScreen | ProcessesScreen):
+        if isinstance(page := self.app.screen, Overlay):
             page.tell(sentence, bad=bad)
 
     def await_answer(self, command: Future[str], offer: str = "") -> None:

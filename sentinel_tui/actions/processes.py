@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from sentinel_engine.describe import epoch_ns
-from sentinel_engine.processes import TICK_NS, ProcessKey, ProcessLine
+from sentinel_engine.processes import TICK_NS, ProcessLine
 from sentinel_tui.actions.response import ResponseActions
 from sentinel_tui.screens.process_page import ProcessScreen
 from sentinel_tui.screens.processes import ProcessesScreen
@@ -17,7 +19,7 @@ class ProcessActions(ResponseActions):
     def action_processes(self) -> None:
         """Show every process."""
         self.app.push_screen(
-            ProcessesScreen(self.pipeline, self.open_process, self.respond_to, lambda: self.link().busy)
+            ProcessesScreen(self.pipeline, self.open_process, self.respond_to, lambda: self.application.link.busy)
         )
 
     def open_process(self, line: ProcessLine) -> None:
@@ -27,15 +29,20 @@ class ProcessActions(ResponseActions):
     def action_process(self) -> None:
         """Show the process of the selected alert."""
         if target := self.target():
-            start_ns = epoch_ns(target.start_time) - self.pipeline.processes.clock.offset_ns
-            self.run_worker(self._find((target.pid, start_ns // TICK_NS)), group="commands")
+            self.run_worker(self._find(target.pid, epoch_ns(target.start_time)), group="commands")
         else:
             self.tell("select an alert first")
 
-    async def _find(self, key: ProcessKey) -> None:
-        lines = await asyncio.wrap_future(self.pipeline.processes.lines())
-        line = next((one for one in lines if one.key == key), None)
-        if line:
-            self.open_process(line)
+    def open_process_of(self, event: Mapping[str, Any]) -> None:
+        """Show the process that did this."""
+        self.run_worker(self._find(event["pid"], epoch_ns(event["time"])), group="commands")
+
+    async def _find(self, pid: int, at_ns: int) -> None:
+        """The process that had this number at this time, since the epoch."""
+        view = self.pipeline.processes
+        lines = await asyncio.wrap_future(view.lines())
+        found = [one for one in lines if one.pid == pid and view.clock.epoch_ns(one.start_ns) <= at_ns + TICK_NS]
+        if found:
+            self.open_process(max(found, key=lambda one: one.start_ns))
         else:
-            self.tell(f"process {key[0]} ended more than a minute ago; enter on the alert has its tree")
+            self.tell(f"process {pid} ended more than a minute ago; an alert's page has its tree")

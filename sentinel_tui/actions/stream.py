@@ -1,25 +1,41 @@
-"""What the keys do to the stream: filter, scope, pause."""
+"""What the keys do to the stream: filter and scope, search, jumps, bookmarks."""
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+import threading
+from typing import Any, Final
 
 from sentinel_engine.collector.scope import Scope, parse_scope_line
+from sentinel_engine.match.completion import Completion, complete
 from sentinel_engine.match.plain import Filter, parse
 from sentinel_engine.schema import ALL_KINDS
-from sentinel_tui.actions.base import ActionScreen
+from sentinel_engine.text import inert
+from sentinel_tui.actions.processes import ProcessActions
+from sentinel_tui.screens.event_page import EventScreen, ProcessEventsScreen
+from sentinel_tui.search import Search, find, parse_search
 from sentinel_tui.widgets.line_bar import Prompt
 
-_FILTER: Final = Prompt("filter: kind=exec comm=curl shadow", parse)
+_COMPLETED_FROM: Final = 1000  # the newest events, whose values are offered
+_OF_A_PROCESS: Final = 400
 _SCOPE: Final = Prompt("scope: --only uid=1000 --ignore pid=4242", parse_scope_line)
 
 
-class StreamActions(ActionScreen):
+class StreamActions(ProcessActions):
     """What is shown of the events, and what is collected at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._filter = Prompt("filter: kind=exec comm=curl shadow; tab completes", parse, complete=self._complete)
+        self._search = Prompt("search: a regular expression; empty ends it", parse_search)
+        self._stop_search = threading.Event()
 
     def action_filter(self) -> None:
         """Edit the filter."""
-        self.ask_line(_FILTER, self.events.where.text if self.events.where else "", self._filter_typed)
+        self.ask_line(self._filter, self.events.where.text if self.events.where else "", self._filter_typed)
+
+    def _complete(self, text: str) -> Completion:
+        return complete(text, self.pipeline.events(None, _COMPLETED_FROM))
 
     def _filter_typed(self, where: Filter) -> None:
         self.action_pane("events")
@@ -36,3 +52,112 @@ class StreamActions(ActionScreen):
 
     def _scope_typed(self, scope: Scope) -> None:
         self.await_answer(self.pipeline.set_scope(scope))
+
+    # The search.
+
+    def action_search(self) -> None:
+        """Type what to search for."""
+        self.ask_line(self._search, "", self._search_typed)
+
+    def _search_typed(self, search: Search | None) -> None:
+        self.action_pane("events")
+        if search is None:
+            self.action_end_search()
+        else:
+            self.events.set_search(search)
+            self._look_for(search, older=True)
+
+    def action_next_match(self, older: bool) -> None:
+        """Go to the next one that is older, or newer."""
+        if self.events.search:
+            self._look_for(self.events.search, older=older)
+        else:
+            self.tell("nothing is searched for; / begins")
+
+    def action_end_search(self) -> None:
+        """Stop looking, and set nothing off any more."""
+        self._stop_search.set()
+        self.events.set_search(None)
+        self.tell("")
+
+    def _look_for(self, search: Search, *, older: bool) -> None:
+        self._stop_search.set()
+        from_newest = self.events.following  # which then is looked at too
+        row = self.events.selected()
+        if row is None:
+            self.tell("there is no event to search in")
+            return
+        self._stop_search = stop = threading.Event()
+        start, where = row.seq + from_newest, self.events.where
+
+        async def look() -> None:
+            self.tell(f"searching for {search.text} …; esc stops it")
+            seq = await asyncio.to_thread(find, self.pipeline, where, search, start, older=older, stop=stop)
+            if stop.is_set():
+                return
+            if seq is None or not await self.events.go_to(seq):
+                self.tell(f"no more matches of {search.text} among what is {'older' if older else 'newer'}")
+            else:
+                self.tell(f"found {search.text}: n older, N newer, esc ends it")
+
+        self.run_worker(look(), group="search")
+
+    # Jumps and bookmarks.
+
+    def action_next_alerted(self, step: int) -> None:
+        """Go to the next event that raised an alert, or the one before."""
+        self._jump(sorted(self.events.alerted), step, "alert")
+
+    def action_next_bookmark(self) -> None:
+        """Go to the next bookmark; after the last one to the first."""
+        marks = sorted(self.events.bookmarks)
+        if marks and not self.events.following and self.events.at == marks[-1]:
+            self.run_worker(self._go_to(marks[0], "bookmark"), group="jump")
+        else:
+            self._jump(marks, 1, "bookmark")
+
+    def _jump(self, seqs: list[int], step: int, what: str) -> None:
+        at = self.events.at
+        if at is None:  # it follows: the newest one, whichever the direction
+            found = seqs[-1:]
+        else:
+            found = [seq for seq in seqs if seq > at][:1] if step > 0 else [seq for seq in seqs if seq < at][-1:]
+        if found:
+            self.run_worker(self._go_to(found[0], what), group="jump")
+        else:
+            self.tell(f"no {'newer' if step > 0 else 'older'} {what}" if seqs else f"there is no {what} yet")
+
+    async def _go_to(self, seq: int, what: str) -> None:
+        if not await self.events.go_to(seq):
+            hidden = "the filter hides it; f changes the filter" if self.events.where else "an export still has it"
+            self.tell(f"the event of that {what} is not in the stream: {hidden}")
+
+    def action_bookmark_event(self) -> None:
+        """Put a bookmark on the event, or take it away."""
+        if row := self.events.selected():
+            on = self.events.bookmark(row.seq)
+            self.await_answer(self.pipeline.triage.mark_event(row.seq, f"{row.time} {row.line}", on))
+
+    # Into it: event, its process, what that did.
+
+    def open_event(self) -> None:
+        """The page of the event under the cursor."""
+        if row := self.events.selected():
+            self._open(row.seq)
+
+    def _open(self, seq: int) -> None:
+        if event := self.events.event(seq):
+            title = f"Event {seq}: {event['kind']} by {inert(event['comm'])} {event['pid']}"
+            self.app.push_screen(EventScreen(title, event, self._open_process_events))
+        else:
+            self.tell("this event has left the history to make room for newer ones; an export still has it")
+
+    def _open_process_events(self, event: dict[str, Any]) -> None:
+        """The page of the process that did this: who it is, and its other events."""
+        where = parse(f"pid={event['pid']}")
+        title = f"Process {event['pid']}: {inert(event['comm'])}"
+        self.app.push_screen(
+            ProcessEventsScreen(
+                title, event, lambda: self.pipeline.events(where, _OF_A_PROCESS), self._open, self.open_process_of
+            )
+        )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -30,9 +31,13 @@ _FIELD_WIDTH = 13
 
 
 class _PagePane(TextPane):
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, fields: Mapping[str, Any]) -> None:
         super().__init__(id="page")
         self._page = page
+        self._fields = fields
+
+    def fields(self) -> Mapping[str, Any]:
+        return self._fields
 
     def on_resize(self) -> None:
         self.lay_out(self._page)
@@ -48,9 +53,10 @@ class ReportScreen(Overlay[None]):
 
     BINDINGS: ClassVar = [Binding("escape,backspace,q,enter,question_mark", "dismiss", "close", show=False)]
 
-    def __init__(self, title: str, page: Page) -> None:
+    def __init__(self, title: str, page: Page, fields: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """``fields``: what can be copied of what it is about, by name."""
         super().__init__()
-        self._pane = _PagePane(page)
+        self._pane = _PagePane(page, fields)
         self._pane.border_title, self._pane.border_subtitle = Content(title), "esc closes"
         self._status = StatusBar(id="page-status")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, NamedTuple
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -128,6 +128,10 @@ class AlertsPane(SelectPane[AlertRow]):
     def alert(self) -> Alert | None:
         """The selected alert; of a group the newest."""
         return self.selected.newest if self.selected else None
+
+    def fields(self) -> Mapping[str, Any]:
+        """Those of the selected alert and its event."""
+        return {"id": self.alert.id, **fields(self.alert)} if self.alert else {}
 
     @property
     def chosen(self) -> Sequence[Alert]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Generic, Protocol, TypeVar
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from textual import events
 from textual.geometry import Region, Size
@@ -15,6 +16,8 @@ from sentinel_tui.keymap import PANE, bindings
 from sentinel_tui.widgets.paint import Painted, Span
 
 _WHEEL_LINES = 3
+# A line is copied as if the pane had this width, so that nothing of it is cut that a screen has no room for.
+_COPIED_WIDTH: Final = 1000
 
 Row = TypeVar("Row")
 Line = tuple[Span, ...]
@@ -86,6 +89,19 @@ class LinePane(Painted, ScrollView, Generic[Row], can_focus=True):
     def row_strip(self, y: int, width: int) -> Strip:
         """The drawn row."""
         return self.paint(self.spans(self.rows[y], width), width)
+
+    def copied(self) -> str:
+        """The first line in view, as text to copy."""
+        return self.line_text(self.scroll_offset.y) if self.rows else ""
+
+    def line_text(self, y: int) -> str:
+        """This row as text, its columns two blanks apart."""
+        line = "".join(text for text, _ in self.spans(self.rows[y], _COPIED_WIDTH))
+        return re.sub(" {2,}", "  ", line).strip()
+
+    def fields(self) -> Mapping[str, Any]:
+        """What can be copied of the selected object, by name; here nothing but lines."""
+        return {}
 
     async def move(self, lines: int) -> None:
         """What the movement keys do: here, scroll."""
@@ -198,6 +214,10 @@ class SelectPane(LinePane[KeyedRow]):
         if not top <= index < top + self.page:
             self.scroll_to_row(index if index < top else index - self.page + 1)
         self.post_message(self.Selected())
+
+    def copied(self) -> str:
+        """The selected line, as text to copy."""
+        return self.line_text(self.cursor) if self.rows else ""
 
     async def move(self, lines: int) -> None:
         """Move the selection."""

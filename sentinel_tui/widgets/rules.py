@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
+from msgspec.structs import asdict
 from textual import events
 
 from sentinel_engine.snapshot import RuleState, RuleView, ShadowView
@@ -141,6 +142,10 @@ class RulesPane(SelectPane[RuleRow]):
     def rule(self) -> RuleView | None:
         """The selected rule."""
         return self._views[self.cursor] if self._views else None
+
+    def fields(self) -> Mapping[str, Any]:
+        """Those of the selected rule."""
+        return {name: value for name, value in asdict(self.rule).items() if value} if self.rule else {}
 
     def heading(self, width: int) -> Sequence[Span]:
         """The columns' names."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from typing import ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
+import msgspec
 from rich.cells import cell_len
 
 from sentinel_engine.describe import epoch_ns
@@ -38,6 +40,11 @@ class TreePane(TextPane):
             self.scroll_to_row(0)
         self._alert = alert
         self._lay_out()
+
+    def fields(self) -> Mapping[str, Any]:
+        """Those of the process that raised the alert."""
+        tree = self._alert.process_tree if self._alert else ()
+        return {name: value for name, value in msgspec.structs.asdict(tree[-1]).items() if value} if tree else {}
 
     def on_resize(self) -> None:
         """Fold the lines for the new width."""

@@ -257,20 +257,20 @@ async def test_a_notice_and_a_broken_source_are_said() -> None:
 
 async def test_filter_shows_what_matches_and_an_empty_one_everything() -> None:
     async with console() as it:
-        await it.press("slash", *"kind=open", "enter")
+        await it.press("f", *"kind=open", "enter")
         assert it.app.main.events.where is not None
         assert "filter: kind=open" in it.lines[1]
         assert "/etc/shadow" in it.text
         assert "curl -s" not in it.text
-        await it.press("slash", "home", "ctrl+k", "enter")
+        await it.press("f", "home", "ctrl+k", "enter")
         assert it.app.main.events.where is None
         assert "curl -s" in it.text
 
 
 async def test_filter_error_is_said_and_escape_keeps_the_old_filter() -> None:
     async with console() as it:
-        await it.press("slash", *"shadow", "enter")
-        await it.press("slash", *" pth=x", "enter")
+        await it.press("f", *"shadow", "enter")
+        await it.press("f", *" pth=x", "enter")
         assert "no event has a field pth; near: path" in it.text
         await it.press("escape")
         assert it.app.main.events.where is not None
@@ -280,14 +280,14 @@ async def test_filter_error_is_said_and_escape_keeps_the_old_filter() -> None:
 
 async def test_markup_in_a_filter_is_text() -> None:
     async with console() as it:
-        await it.press("slash", *"[red]", "enter")
+        await it.press("f", *"[red]", "enter")
         assert "filter: [red]" in it.lines[1]
         assert "No event matches the filter." in it.text
 
 
 async def test_keys_that_come_at_once_go_where_they_belong() -> None:
     async with console(size=NARROW) as it:
-        it.burst("3", "1", "slash", *"kind", "equals_sign", *"exec", "enter")
+        it.burst("3", "1", "f", *"kind", "equals_sign", *"exec", "enter")
         await it.until(lambda: it.app.main.events.where is not None and it.app.focused is it.app.main.events)
         assert it.app.main.events.where is not None
         assert it.app.main.events.where.text == "kind=exec"
@@ -300,7 +300,7 @@ async def test_keys_that_come_at_once_go_where_they_belong() -> None:
 
 async def test_keys_are_text_while_a_filter_is_typed() -> None:
     async with console() as it:
-        await it.press("slash", *"quit re p1")
+        await it.press("f", *"quit re p1")
         assert it.stage.calls == []
         assert "quit re p1" in it.text
 
@@ -337,7 +337,7 @@ async def test_scrolling_loads_older_events_back_to_the_first() -> None:
 
 async def test_new_events_that_match_are_counted_while_scrolled_up() -> None:
     async with console(Stage(many(500))) as it:
-        await it.press("slash", *"path!=/srv/000507", "enter", "up")
+        await it.press("f", *"path!=/srv/000507", "enter", "up")
         it.stage.feed(many(10, 500))
         await it.look()
         assert "+9 new" in it.text
@@ -345,7 +345,7 @@ async def test_new_events_that_match_are_counted_while_scrolled_up() -> None:
 
 async def test_a_filter_never_searches_the_same_events_twice() -> None:
     async with console(Stage(many(500))) as it:
-        await it.press("slash", *"comm=nobody", "enter")
+        await it.press("f", *"comm=nobody", "enter")
         looked: list[int] = []
         tail = it.stage.history.tail
 
@@ -362,12 +362,12 @@ async def test_a_filter_never_searches_the_same_events_twice() -> None:
 
 async def test_what_the_filter_leaves_out_is_not_asked_for() -> None:
     async with console() as it:
-        await it.press("slash", *"kind=exec", "enter")
+        await it.press("f", *"kind=exec", "enter")
         assert it.stage.shown == mask_of(["exec"])
         it.stage.change(off=("unlink", "rename"))
         await it.look()
         assert "filter: kind=exec ─ 2 kinds off" in it.text
-        await it.press("slash", "ctrl+u", "enter")
+        await it.press("f", "ctrl+u", "enter")
         assert it.stage.shown == ALL_KINDS
 
 
@@ -397,7 +397,7 @@ async def test_what_is_not_collected_is_one_key_away() -> None:
 
 async def test_leaving_the_filter_by_tab_closes_it() -> None:
     async with console() as it:
-        await it.press("slash", "tab")
+        await it.press("f", "tab")
         assert not it.app.main.line_bar.display
         assert it.app.focused is it.app.main.rules
 

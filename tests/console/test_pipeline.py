@@ -96,7 +96,7 @@ async def test_filter_and_pages_over_real_history(pipeline: Pipeline) -> None:
     app = SentinelApp(pipeline)
     async with app.run_test(size=(80, 24)) as pilot:
         await seen(pilot, lambda text: "exit" in text and "code 0" in text)
-        await pilot.press("slash", *"path=/etc/shadow", "enter")
+        await pilot.press("f", *"path=/etc/shadow", "enter")
         await seen(pilot, lambda text: "filter: path=/etc/shadow" in text and "curl -s" not in text)
         await pilot.press("3", "enter")
         await seen(pilot, lambda text: "Alert: example" in text and "cat /etc/shadow" in text)

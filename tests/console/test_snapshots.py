@@ -33,7 +33,7 @@ def test_loss_cannot_be_overlooked(snap_compare: SnapCompare) -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", [("t", "4"), ("3", "enter"), ("question_mark",), ("slash", "p", "t", "h", "equals_sign", "x", "enter")],
+    "keys", [("t", "4"), ("3", "enter"), ("question_mark",), ("f", "p", "t", "h", "equals_sign", "x", "enter")],
     ids=["daylight", "alert", "help", "filter-error"],
 )  # fmt: skip
 def test_other_screens(snap_compare: SnapCompare, keys: tuple[str, ...]) -> None:

@@ -16,7 +16,8 @@ _COMMON: Final = (
     "tty", "exe_flags", "ret", "cgroup", "container", "container_id", "unit", "mntns", "pidns", "cpu", "cpu_seq",
     "marks",
 )  # fmt: skip
-_MASKS: Final = dict.fromkeys(_COMMON, ALL_KINDS) | {
+# Each field, and the kinds that have it.
+FIELDS: Final = dict.fromkeys(_COMMON, ALL_KINDS) | {
     name: sum(kind.bit for kind in KINDS if name in kind.args + kind.strings)
     for name in {slot for kind in KINDS for slot in kind.args + kind.strings} - set(_COMMON)
 }
@@ -91,8 +92,8 @@ def _broken(rest: str, at: int) -> FilterError:
 
 
 def _check(name: str, value: str, at: int) -> None:
-    if name not in _MASKS:
-        near = difflib.get_close_matches(name, _MASKS, 3) or ["kind", "pid", "comm", "path"]
+    if name not in FIELDS:
+        near = difflib.get_close_matches(name, FIELDS, 3) or ["kind", "pid", "comm", "path"]
         raise FilterError(f"no event has a field {name}; near: {', '.join(near)}", at)
     if name == "kind" and value not in KIND_BY_NAME:
         near = difflib.get_close_matches(value, KIND_BY_NAME, 3) or list(KIND_BY_NAME)[:5]
@@ -104,7 +105,7 @@ def _kinds(name: str, value: str, equal: bool) -> int:
         bit = KIND_BY_NAME[value].bit
         return bit if equal else ALL_KINDS & ~bit
     # An event without the field differs from any value.
-    return _MASKS[name] if equal else ALL_KINDS
+    return FIELDS[name] if equal else ALL_KINDS
 
 
 def _compare(name: str, value: str, equal: bool) -> _Test:

@@ -17,7 +17,7 @@ from sentinel_tui.widgets.paint import fit
 _KEY_WIDTH: Final = 8
 _WIDTH: Final = 78
 _KEYS: Final = {
-    "next-pane": "from pane to pane, as 1 to 4 do: events, rules, alerts, process tree",
+    "next-pane": "the next pane; 1 to 4: events, rules, alerts, process tree",
     "alert.details": "all about the alert or rule that is selected; esc goes back",
     "filter": "show only some of the events, such as kind=exec or comm=curl",
     "export": "the case as one file; what happens is kept on disk anyway",

@@ -133,7 +133,7 @@ async def test_the_first_start_says_what_is_where_once(size: tuple[int, int]) ->
     view = ViewState()
     async with console(view=view, size=size) as it:
         assert "Events are what this host does" in it.text
-        for part in ("tab ", "enter ", "export", "? ", "/etc/shadow"):
+        for part in ("tab ", "enter ", "process tree ", "the case as one file", "? ", "/etc/shadow"):
             assert part in it.text
         assert max(map(len, it.lines)) == size[0]
         await it.press("enter")

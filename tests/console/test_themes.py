@@ -42,7 +42,8 @@ async def test_the_list_shows_each_theme_while_it_is_selected() -> None:
         assert "/etc/shadow" in it.text
         await it.press("down")
         assert it.app.theme == "daylight"
-        assert it.app.main.events.rich_style.bgcolor != before
+        grounds = {style.bgcolor.name for style in styles(it) if style.bgcolor}
+        assert grounds == {"#fbfaf7", "#e9e6de", "#d3e0f2"}, "behind the list, too"
         await it.press("escape")
         assert it.app.theme == "midnight"
         assert it.app.main.events.rich_style.bgcolor == before

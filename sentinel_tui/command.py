@@ -57,7 +57,9 @@ def failing_plainly() -> Iterator[None]:
 def common(command: F) -> F:
     """The options every running command has."""
     for option in (
-        click.option("--config", type=click.Path(path_type=Path), help="YAML file with defaults for these options."),
+        click.option(
+            "--config", type=click.Path(path_type=Path), help="A config file (YAML) instead of the usual ones."
+        ),
         click.option("--keep-hours", type=click.FloatRange(min=0), help="Keep raw events no longer than this."),
         click.option(
             "--keep", type=click.IntRange(min=4), metavar="MB", help="Keep at most so many MB of raw events (256)."

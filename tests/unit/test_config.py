@@ -128,3 +128,11 @@ def test_a_link_is_not_followed(folders: list[Path], tmp_path: Path) -> None:
 def test_an_empty_file_says_nothing(folders: list[Path]) -> None:
     path = written(folders[0], "# nothing yet\n")
     assert merge(NOTHING) == Options(config_files=(str(path),))
+
+
+def test_what_the_readme_shows_is_a_config_file(folders: list[Path]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    section = readme[readme.index("## Config, keys, themes") :]
+    written(folders[0], section.split("```yaml\n")[1].split("```")[0])
+    found = merge(NOTHING)
+    assert (found.keep_mb, found.theme, found.keys["filter"]) == (512, "daylight", "f5")

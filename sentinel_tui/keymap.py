@@ -181,14 +181,14 @@ _TREE: Final = (
 )
 _STREAM: Final = (
     Action("enter", "screen.details", "enter", "details", "all about the event; enter there: its process", STREAM),
-    Action("n", "screen.next_match(True)", "n", "older", "the next older event that the search finds", STREAM),
-    Action("N", "screen.next_match(False)", "N", "newer", "the next newer event that the search finds", STREAM),
+    Action("n", "screen.next_match(True)", "n", "", "the next older event that the search finds", STREAM),
+    Action("N", "screen.next_match(False)", "N", "", "the next newer event that the search finds", STREAM),
     Action("escape", "screen.end_search", "esc", "", "stop searching, and set nothing off any more", STREAM),
     Action("a", "screen.next_alerted(1)", "a", "alert", "the next event that raised an alert", STREAM),
     Action("A", "screen.next_alerted(-1)", "A", "", "the event before that raised an alert", STREAM),
     Action("m", "screen.bookmark_event", "m", "mark", "bookmark the event in the session; again: not", STREAM),
     Action("apostrophe", "screen.next_bookmark", "'", "", "the next bookmark; after the last one the first", STREAM),
-    Action("F", "last", "F", "follow", "follow the newest events again", STREAM),
+    Action("F", "last", "F", "", "follow the newest events again", STREAM),
 )
 _PANE: Final = (
     Action("up,k", "step(-1)", "↑ k", "", "one line up; in the events this stops following", PANE, called="up"),

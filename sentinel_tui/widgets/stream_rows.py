@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sentinel_tui.search import Search
 
 # From this much room on, how it was done (flags, mode) stands in a column of its own.
-_ROOMY_DETAIL: Final = 50
+_ROOMY_DETAIL: Final = 64
 _HOW_WIDTH: Final = 24
 
 
@@ -47,10 +47,11 @@ class EventRow(NamedTuple):
 def row_of(event: dict[str, Any]) -> EventRow:
     """The row of an event object."""
     what, how, error = columns(event)
+    failed = event["ret"] < 0 and event["ret"] != -errno.EINPROGRESS  # which is how a connect begins
     # The error first: the end is cut when there is no room.
     return EventRow(
         event["seq"], event["time"][11:23], event["kind"], event["pid"], event["comm"], what,
-        "  ".join(filter(None, (error, how))), event["ret"] < 0 and event["ret"] != -errno.EINPROGRESS,
+        "  ".join(filter(None, (error if failed else "", how))), failed,
     )  # fmt: skip
 
 
@@ -78,7 +79,8 @@ def _detail(row: EventRow, width: int) -> str:
     whole = inert(f"{row.what}  {row.how}", 2 * width + 2)
     if width < _ROOMY_DETAIL and cell_len(whole) <= width:
         return fit(whole, width)
-    size = _HOW_WIDTH if width >= _ROOMY_DETAIL else min(len(row.how), width // 3)
+    left = width - cell_len(inert(row.what, width)) - 2
+    size = _HOW_WIDTH if width >= _ROOMY_DETAIL else min(len(row.how), max(width // 4, left))
     return f"{fit(row.what, width - size - 2)}  {fit(row.how, size)}"
 
 

@@ -309,11 +309,11 @@ async def test_scrolling_up_stops_following_and_end_follows_again() -> None:
     async with console(Stage(many(5000))) as it:
         assert "/srv/004999" in it.text
         await it.press("1", "pageup")
-        first = it.app.main.events.rows[it.app.main.events.scroll_offset.y].detail
+        first = it.app.main.events.rows[it.app.main.events.scroll_offset.y].what
         it.stage.feed(many(1204, 5000))
         await it.look()
-        assert it.app.main.events.rows[it.app.main.events.scroll_offset.y].detail == first
-        assert "+1,204 new · end follows" in it.text
+        assert it.app.main.events.rows[it.app.main.events.scroll_offset.y].what == first
+        assert "+1,204 new ▼ end follows" in it.text
         assert "/srv/006203" not in it.text
         await it.press("end")
         assert "/srv/006203" in it.text
@@ -331,7 +331,7 @@ async def test_scrolling_loads_older_events_back_to_the_first() -> None:
         assert [row.seq for row in events.rows] == list(range(1000))
         assert "/srv/000000" in it.text
         assert not events.following
-        await it.press("f")
+        await it.press("F")
         assert "/srv/000999" in it.text
 
 
@@ -395,11 +395,11 @@ async def test_what_is_not_collected_is_one_key_away() -> None:
             assert words in it.text
 
 
-async def test_leaving_the_filter_by_tab_closes_it() -> None:
+async def test_leaving_the_filter_by_shift_tab_closes_it() -> None:
     async with console() as it:
-        await it.press("f", "tab")
+        await it.press("f", "shift+tab")
         assert not it.app.main.line_bar.display
-        assert it.app.focused is it.app.main.rules
+        assert it.app.focused is it.app.main.processes
 
 
 async def test_two_files_that_claim_one_id_are_two_rows() -> None:

@@ -102,7 +102,7 @@ def _at(pipeline: Pipeline) -> int:
 
 
 def _stream(lines: list[str]) -> list[str]:
-    return re.findall(r"┃(\d\d:\d\d:\d\d .{50})", "\n".join(lines))
+    return re.findall(r"┃.{3}(\d\d:\d\d:\d\d .{50})", "\n".join(lines))
 
 
 async def test_a_line_goes_anywhere_and_says_what_is_no_place(pipeline: Pipeline) -> None:

@@ -181,11 +181,25 @@ _TREE: Final = (
 )
 _STREAM: Final = (
     Action("enter", "screen.details", "enter", "details", "all about the event; enter there: its process", STREAM),
-    Action("n", "screen.next_match(True)", "n", "", "the next older event that the search finds", STREAM),
-    Action("N", "screen.next_match(False)", "N", "", "the next newer event that the search finds", STREAM),
+    Action(
+        "n", "screen.next_match(True)", "n", "", "the next older event that the search finds", STREAM, called="older"
+    ),
+    Action(
+        "N", "screen.next_match(False)", "N", "", "the next newer event that the search finds", STREAM, called="newer"
+    ),
     Action("escape", "screen.end_search", "esc", "", "stop searching, and set nothing off any more", STREAM),
-    Action("a", "screen.next_alerted(1)", "a", "alert", "the next event that raised an alert", STREAM),
-    Action("A", "screen.next_alerted(-1)", "A", "", "the event before that raised an alert", STREAM),
+    Action(
+        "a", "screen.next_alerted(1)", "a", "alert", "the next event that raised an alert", STREAM, called="next-alert"
+    ),
+    Action(
+        "A",
+        "screen.next_alerted(-1)",
+        "A",
+        "",
+        "the event before that raised an alert",
+        STREAM,
+        called="previous-alert",
+    ),
     Action("m", "screen.bookmark_event", "m", "mark", "bookmark the event in the session; again: not", STREAM),
     Action("apostrophe", "screen.next_bookmark", "'", "", "the next bookmark; after the last one the first", STREAM),
     Action("F", "last", "F", "", "follow the newest events again", STREAM),
@@ -268,4 +282,6 @@ def _refuse_conflict(action: Action, actions: Sequence[Action]) -> None:
 
 def _meet(one: str, other: str) -> bool:
     """Whether actions of these contexts are there at the same time."""
+    if PROCESSES in {one, other}:  # they have a screen of their own
+        return {one, other} <= {PROCESSES, PANE}
     return one == other or not {one, other}.isdisjoint({SCREEN, PANE, REPLAY})

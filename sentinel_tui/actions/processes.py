@@ -18,9 +18,9 @@ class ProcessActions(ResponseActions):
 
     def action_processes(self) -> None:
         """Show every process."""
-        self.app.push_screen(
-            ProcessesScreen(self.pipeline, self.open_process, self.respond_to, lambda: self.application.link.busy)
-        )
+        app = self.application
+        screen = ProcessesScreen(self.pipeline, app.actions, self.open_process, self.respond_to, lambda: app.link.busy)
+        app.push_screen(screen)
 
     def open_process(self, line: ProcessLine) -> None:
         """Show this one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -16,7 +16,7 @@ from sentinel_engine.processes import TICK_NS, ProcessKey, ProcessLine
 from sentinel_engine.response import Target
 from sentinel_engine.text import lossless
 from sentinel_engine.users import user_names
-from sentinel_tui.keymap import ACTIONS, PROCESSES
+from sentinel_tui.keymap import PROCESSES, Action
 from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets.bars import StatusBar
 from sentinel_tui.widgets.line_bar import LineBar, Prompt
@@ -32,22 +32,19 @@ _WORD = Prompt("find a process by a word of its arguments; an empty line shows a
 class ProcessesScreen(Overlay[None]):
     """A live tree. ``open_process`` shows one of them, ``respond`` asks what to do to it, ``busy`` is the link's."""
 
-    BINDINGS: ClassVar = [
-        Binding("enter", "open", "open"),
-        Binding("slash", "find", "find"),
-        Binding("K", "respond", "kill"),
-        Binding("escape,backspace,q,5", "dismiss", "close"),
-    ]
+    BINDINGS: ClassVar = [Binding("escape,backspace,q,5", "dismiss", "close")]
 
     def __init__(
         self,
         pipeline: Pipeline,
+        actions: Sequence[Action],
         open_process: Callable[[ProcessLine], None],
         respond: Callable[[Target], None],
         busy: Callable[[], bool],
     ) -> None:
         super().__init__()
         self._pipeline = pipeline
+        self._actions = actions
         self._open = open_process
         self._respond = respond
         self._busy = busy
@@ -66,7 +63,7 @@ class ProcessesScreen(Overlay[None]):
         if self._pipeline.snapshot().source.live:
             self.pane.users = user_names()
         self.pane.focus()
-        keys = "  ".join(f"{one.shown} {one.label}" for one in ACTIONS if one.context == PROCESSES)
+        keys = "  ".join(f"{one.shown} {one.label}" for one in self._actions if one.context == PROCESSES)
         self.tell(f"{keys}  esc back")
         await self._look()
         self.set_interval(_SECONDS, self._look)

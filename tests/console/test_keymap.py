@@ -41,8 +41,10 @@ def test_each_action_has_a_name_of_its_own() -> None:
 
 def test_the_shipped_keys_are_in_nobodys_way() -> None:
     """Each stays as it is when it is named in a keymap: no conflict, and every key can be written."""
+    arrows = str.maketrans({"↑": "up", "↓": "down", "←": "left", "→": "right"})
     for action in ACTIONS:
-        assert with_keys({action.id: action.shown.replace("↑", "up").replace("↓", "down").split()}) is not None
+        if action.key != "escape":  # which stays what it is
+            assert with_keys({action.id: action.shown.translate(arrows).split()}) is not None
 
 
 @pytest.mark.parametrize(

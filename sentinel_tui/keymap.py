@@ -182,27 +182,20 @@ _TREE: Final = (
 _STREAM: Final = (
     Action("enter", "screen.details", "enter", "details", "all about the event; enter there: its process", STREAM),
     Action(
-        "n", "screen.next_match(True)", "n", "", "the next older event that the search finds", STREAM, called="older"
-    ),
-    Action(
-        "N", "screen.next_match(False)", "N", "", "the next newer event that the search finds", STREAM, called="newer"
-    ),
-    Action("escape", "screen.end_search", "esc", "", "stop searching, and set nothing off any more", STREAM),
-    Action(
-        "a", "screen.next_alerted(1)", "a", "alert", "the next event that raised an alert", STREAM, called="next-alert"
-    ),
-    Action(
-        "A",
-        "screen.next_alerted(-1)",
-        "A",
+        "n",
+        "screen.next_match(True)",
+        "n",
         "",
-        "the event before that raised an alert",
+        "the next older event that the search finds; esc ends it",
         STREAM,
-        called="previous-alert",
+        called="older",
     ),
+    Action("N", "screen.next_match(False)", "N", "", "the next newer one", STREAM, called="newer"),
+    Action("a", "screen.next_alerted(1)", "a", "alert", "the next event that raised an alert", STREAM, called="alert"),
+    Action("A", "screen.next_alerted(-1)", "A", "", "the one before that did", STREAM, called="alert-before"),
     Action("m", "screen.bookmark_event", "m", "mark", "bookmark the event in the session; again: not", STREAM),
     Action("apostrophe", "screen.next_bookmark", "'", "", "the next bookmark; after the last one the first", STREAM),
-    Action("F", "last", "F", "", "follow the newest events again", STREAM),
+    Action("F", "last", "F", "", "follow the newest events again", STREAM, called="follow"),
 )
 _PANE: Final = (
     Action("up,k", "step(-1)", "↑ k", "", "one line up; in the events this stops following", PANE, called="up"),
@@ -211,8 +204,8 @@ _PANE: Final = (
     Action("pagedown", "page(1)", "pgdn", "", "one page down", PANE, called="page-down"),
     Action("home", "first", "home", "", "the first line; in the events, load older ones", PANE),
     Action("end", "last", "end", "", "the last line; in the events, follow again", PANE),
-    Action("c", "app.copy_row", "c", "", "copy the line to the clipboard, if the terminal lets us", PANE),
-    Action("C", "app.copy_field", "C", "", "copy one field of what is selected: choose which", PANE),
+    Action("c", "app.copy_row", "c", "", "copy the line to your terminal's clipboard", PANE, called="copy"),
+    Action("C", "app.copy_field", "C", "", "copy a field of what is selected: choose which", PANE, called="copy-field"),
 )
 ACTIONS: Final[Sequence[Action]] = (
     *_ALWAYS,
@@ -282,6 +275,6 @@ def _refuse_conflict(action: Action, actions: Sequence[Action]) -> None:
 
 def _meet(one: str, other: str) -> bool:
     """Whether actions of these contexts are there at the same time."""
-    if PROCESSES in {one, other}:  # they have a screen of their own
-        return {one, other} <= {PROCESSES, PANE}
-    return one == other or not {one, other}.isdisjoint({SCREEN, PANE, REPLAY})
+    # The processes are a screen of their own, where the keys of the main one are not.
+    everywhere = {PANE} if PROCESSES in {one, other} else {SCREEN, PANE, REPLAY}
+    return one == other or not {one, other}.isdisjoint(everywhere)

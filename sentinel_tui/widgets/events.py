@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
+from textual.binding import Binding
 from textual.content import Content
 from textual.events import Click
 from textual.strip import Strip
@@ -36,7 +37,11 @@ class EventsPane(LinePane[EventRow]):
     While it follows there is no cursor; the first movement stops it, and puts the cursor on the newest row.
     """
 
-    BINDINGS: ClassVar = [*bindings(PANE), *bindings(STREAM)]
+    BINDINGS: ClassVar = [
+        *bindings(PANE),
+        *bindings(STREAM),
+        Binding("escape", "screen.end_search", "end the search", show=False, priority=True),
+    ]
 
     def __init__(self, source: EventSource, *, id: str) -> None:
         super().__init__(id=id)

@@ -61,12 +61,13 @@ def console(loading: Loading | Source, options: Options) -> None:
     with running(loading, options, may=WATCHING if responds else READING) as pipeline:
         if responds:
             pipeline.respond()
-        kept = options.session_root() / "view.json"
-        view, notice = state.load(kept)
+        # A run whose session goes elsewhere leaves nothing else on this host.
+        kept = None if options.session_dir else options.session_root() / "view.json"
+        view, notice = state.load(kept) if kept else (None, "")
         app = SentinelApp(pipeline, options, view, notice)
         app.run()
         summary = pipeline.close()
-        problem = _keep(view, kept)
+        problem = _keep(app.view, kept) if kept else ""
     with suppress(OSError):  # the terminal may be gone, or take nothing any more
         if select.select([], [sys.stdout], [], _PATIENCE)[1]:
             click.echo(_farewell(summary, pipeline) + problem)

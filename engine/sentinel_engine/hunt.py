@@ -197,10 +197,10 @@ class Hunter:
 
     def _start(self, rule_id: str) -> str:
         if self._hunt and self._hunt.view().running:
-            raise RuntimeError(f"{self._hunt.view().rule} is not through with the past yet; cancel that first")
+            raise RuntimeError(f"{self._hunt.view().rule} is not through with the past yet; wait, or stop it with h")
         rule = self._registry.running(rule_id)
         if rule is None:
-            raise RuntimeError(f"{rule_id} is not running, so it cannot look at the past; correct it first")
+            raise RuntimeError(f"{rule_id} is not running, so it cannot look at the past; switch it on, or correct it")
         self._hunt = Hunt(rule, self._registry.sandbox.apart(), self._past(), self._found)
         self._hunt.answer.add_done_callback(lambda done: self._tell("hunted", rule_id, done.result()))
         said = f"{rule_id} looks at the past"

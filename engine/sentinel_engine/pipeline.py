@@ -174,7 +174,7 @@ class Pipeline:
         """Write the session so far as one JSON document; without a path into the session's folder."""
         said: Future[str] = Future()
         if self._session is None:
-            said.set_exception(RuntimeError("this run keeps no session to export"))
+            said.set_exception(RuntimeError("this run keeps no session to export; start it with a --session-dir"))
         else:
             threading.Thread(target=self._export, args=(self._session, path, said), name="export", daemon=True).start()
         return said

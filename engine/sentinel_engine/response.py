@@ -304,7 +304,9 @@ def _in_thread(work: Callable[[], _T]) -> Future[_T]:
         try:
             future.set_result(work())
         except OSError as error:
-            future.set_exception(ResponseError(f"nothing was done: {error.strerror}"))
+            future.set_exception(
+                ResponseError(f"nothing was done: {error.strerror}; `sentinel-tui doctor` says what it may do")
+            )
         except Exception as error:  # noqa: BLE001 - whoever waits for the future is told
             future.set_exception(error)
 

@@ -218,7 +218,7 @@ class TriageControl:
         def unsuppress() -> str:
             text = self._book().unsuppress(number)
             if text is None:
-                return "that one has expired"
+                return "that one has expired by now: what it hid shows again when it next happens"
             said = f"shown again: {text}"
             self._host.record_action("unsuppress", text, said)
             return said

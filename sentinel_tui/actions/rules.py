@@ -100,12 +100,15 @@ class RuleActions(ActionScreen):
             )
 
     def _edit(self, path: Path) -> None:
-        before = path.read_bytes()
         try:
+            before = path.read_bytes()
             with self.app.suspend():
                 edit(path)
             changed = path.read_bytes() != before
-        except (EditorError, OSError, SuspendNotSupported) as error:
+        except OSError as error:
+            self.tell(f"{path} cannot be read: {error.strerror}; r says what there is of the rule", bad=True)
+            return
+        except (EditorError, SuspendNotSupported) as error:
             self.tell(str(error), bad=True)
             return
         finally:

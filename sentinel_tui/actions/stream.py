@@ -72,7 +72,7 @@ class StreamActions(ProcessActions):
         if self.events.search:
             self._look_for(self.events.search, older=older)
         else:
-            self.tell("nothing is searched for; / begins")
+            self.tell("nothing is searched for; / begins a search")
 
     def action_end_search(self) -> None:
         """Stop looking, and set nothing off any more."""
@@ -85,7 +85,7 @@ class StreamActions(ProcessActions):
         from_newest = self.events.following  # which then is looked at too
         row = self.events.selected()
         if row is None:
-            self.tell("there is no event to search in")
+            self.tell("there is no event to search in; f changes the filter, an empty one shows all")
             return
         self._stop_search = stop = threading.Event()
         start, where = row.seq + from_newest, self.events.where
@@ -96,7 +96,10 @@ class StreamActions(ProcessActions):
             if stop.is_set():
                 return
             if seq is None or not await self.events.go_to(seq):
-                self.tell(f"no more matches of {search.text} among what is {'older' if older else 'newer'}")
+                where_not, other = (
+                    ("older", "N looks at what is newer") if older else ("newer", "n looks at what is older")
+                )
+                self.tell(f"no more matches of {search.text} among what is {where_not}; {other}")
             else:
                 self.tell(f"found {search.text}: n older, N newer, esc ends it")
 
@@ -125,7 +128,8 @@ class StreamActions(ProcessActions):
         if found:
             self.run_worker(self._go_to(found[0], what), group="jump")
         else:
-            self.tell(f"no {'newer' if step > 0 else 'older'} {what}" if seqs else f"there is no {what} yet")
+            none = f"no {'newer' if step > 0 else 'older'} {what}; the other direction has {len(seqs):,}"
+            self.tell(none if seqs else f"there is no {what} yet")
 
     async def _go_to(self, seq: int, what: str) -> None:
         if not await self.events.go_to(seq):

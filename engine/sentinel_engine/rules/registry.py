@@ -244,7 +244,7 @@ class Registry:
         """The generation before this one, ready to run again. Raises RuleError when there is none. Any thread."""
         entry = self._entry(rule_id)
         if entry.previous is None:
-            raise RuleError(f"{rule_id} has no generation to go back to", "it was not reloaded since the start")
+            raise RuleError(f"{rule_id} has no generation to go back to", "there is one after its first reload")
         return Finding(rule_id, entry.path, entry.previous.again())
 
     def roll_back(self, finding: Finding) -> Change:
@@ -272,7 +272,7 @@ class Registry:
         """Let the shadow be the rule. Raises RuleError when there is none that runs."""
         entry = self._running(rule_id)
         if entry.shadow is None or entry.shadow.reason:
-            raise RuleError(f"{rule_id} has no shadow that runs", "start one first")
+            raise RuleError(f"{rule_id} has no shadow that runs", "start one with s")
         shadow = entry.shadow
         entry.shadow = None
         change = self._take(entry, Finding(rule_id, entry.path), shadow.rule)
@@ -284,7 +284,7 @@ class Registry:
         entry = self._entry(rule_id)
         shadow = entry.end_shadow()
         if shadow is None:
-            raise RuleError(f"{rule_id} has no shadow", "start one first")
+            raise RuleError(f"{rule_id} has no shadow", "start one with s")
         shadow.rule.close()
         said = f"{rule_id} has no shadow any more ({shadow.summary()})"
         return Change("drop-shadow", rule_id, said, shadow.rule.sha256)

@@ -20,7 +20,7 @@ from sentinel_engine.resources import data_dir
 from sentinel_tui import clipboard
 from sentinel_tui.config import Options, config_folders
 from sentinel_tui.console import MainScreen
-from sentinel_tui.keymap import PANE, with_keys
+from sentinel_tui.keymap import PANE, PROCESSES, with_keys
 from sentinel_tui.screens.choice import ChoiceScreen
 from sentinel_tui.screens.event_page import as_text
 from sentinel_tui.screens.themes import ThemesScreen
@@ -215,7 +215,7 @@ class SentinelApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - the same on each
         """The command palette: what the keys do."""
         for action in self.main.possible():
-            if action.context != PANE:
+            if action.context not in {PANE, PROCESSES}:
                 sentence = f"{action.help[:1].upper()}{action.help[1:]}  ({action.id})"
                 where = f"key: {action.shown} · {action.context.lower()}"
                 yield SystemCommand(sentence, where, partial(self.main.do, action))

@@ -28,6 +28,11 @@ class Terminal:
         """What is on the screen now."""
         return subprocess.run([*self._tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True).stdout
 
+    def styled(self) -> str:
+        """The same with the escape sequences of its styles."""
+        show = [*self._tmux, "capture-pane", "-p", "-e"]
+        return subprocess.run(show, check=True, capture_output=True, text=True).stdout
+
     def type(self, *keys: str) -> None:
         """Press keys, by tmux's names (``Enter``, ``Escape``, ``Tab``, ``Space``)."""
         subprocess.run([*self._tmux, "send-keys", *keys], check=True)

@@ -83,7 +83,7 @@ def _process(entry: ProcessEntry, depth: int, width: int, at_ns: int, mark: Span
     facts += [inert(entry.tty, 20)] if entry.tty else []
     facts += [inert(entry.container, 32)] if entry.container else []
     facts += [inert(mark, 8) for mark in entry.exe_flags]
-    facts += [figures.age((at_ns - epoch_ns(entry.start_time)) / 1e9)]
+    facts += ["up " + figures.age((at_ns - epoch_ns(entry.start_time)) / 1e9)]
     how = entry.signal or (f"exit {entry.exit_code}" if entry.exit_code is not None else "exited")
     facts += [f"{how} {entry.exited[11:19]}"] if entry.exited else []
     # The mark stands before what may be long, so that no pane is too narrow for it.

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from sentinel_engine.alerts import AlertBook
 from sentinel_engine.collector.place import Place
 from sentinel_engine.collector.playback import Playback
 from sentinel_engine.collector.scope import Scope
-from sentinel_engine.describe import detail, event_dict, message_of
+from sentinel_engine.collector.source import BootProcess
+from sentinel_engine.describe import detail, epoch_ns, event_dict, message_of
 from sentinel_engine.history import History
 from sentinel_engine.match.plain import Filter
+from sentinel_engine.process_view import ProcessView
+from sentinel_engine.processes import ProcessLine, ProcessTable
 from sentinel_engine.records import Clock, Record, batch_of, decode, encode
 from sentinel_engine.response import Response
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME
@@ -29,6 +35,7 @@ from sentinel_engine.snapshot import (
     Snapshot,
     SourceView,
 )
+from sentinel_engine.triage import TriageControl
 
 CLOCK = Clock(1_795_400_000_000_000_000)
 SECOND = 1_000_000_000
@@ -127,6 +134,8 @@ class Stage:
         self.playback: Playback | None = None
         self.seeker: Stage | None = None  # set it to the stage itself
         self.response: Response | None = None
+        book = AlertBook(CLOCK, ProcessTable(CLOCK, []))
+        self.triage = TriageControl(lambda: book, self)
         self.view = Snapshot(
             source=SourceView("demo", live=False, time="2026-11-23T10:22:31.000000000Z", share=0.42),
             elapsed=751.0,
@@ -165,6 +174,25 @@ class Stage:
 
     def events_after(self, where: Filter, limit: int, after: int) -> list[dict[str, Any]]:
         return [event | {"detail": detail(event)} for event in self.history.head(_event, where, limit, after)]
+
+    @property
+    def processes(self) -> ProcessView:
+        """A view of those of the tree, by a real table."""
+        return ProcessView(self, self.history, CLOCK)
+
+    def at_rest(self, command: Callable[[], str]) -> Future[str]:
+        future: Future[str] = Future()
+        future.set_result(command())
+        return future
+
+    def record_action(self, action: str, target: str, detail: str) -> None:
+        self.calls.append((action, target, detail))
+
+    def process_lines(self, _gone_seconds: float) -> list[ProcessLine]:
+        return ProcessTable(CLOCK, [_boot(entry, above) for above, entry in pairwise((None, *TREE))]).lines(0)
+
+    def newest_ns(self) -> int:
+        return _now_ns()
 
     @property
     def hunter(self) -> Stage:
@@ -230,6 +258,20 @@ class Stage:
         else:
             future.set_result(f"{call[0]} done")
         return future
+
+
+def _now_ns() -> int:
+    """A minute after the newest process of the tree began."""
+    return max(epoch_ns(entry.start_time) for entry in TREE) - CLOCK.offset_ns + 60 * SECOND
+
+
+def _boot(entry: ProcessEntry | None, above: ProcessEntry | None) -> BootProcess:
+    assert entry
+    argv = tuple(part.encode() for part in entry.argv)
+    return BootProcess(
+        entry.pid, above.pid if above else 0, epoch_ns(entry.start_time) - CLOCK.offset_ns, entry.comm.encode(),
+        (entry.exe or "").encode(), argv, (entry.cwd or "").encode(), entry.uid or 0, (entry.tty or "").encode(),
+    )  # fmt: skip
 
 
 def _event(record: Record) -> dict[str, Any]:

@@ -32,10 +32,31 @@ def test_loss_cannot_be_overlooked(snap_compare: SnapCompare) -> None:
     assert snap_compare(SentinelApp(cast(Pipeline, stage)), terminal_size=(120, 40), run_before=settle)
 
 
-@pytest.mark.parametrize(
-    "keys", [("t", "4"), ("3", "enter"), ("question_mark",), ("f", "p", "t", "h", "equals_sign", "x", "enter")],
-    ids=["daylight", "alert", "help", "filter-error"],
-)  # fmt: skip
-def test_other_screens(snap_compare: SnapCompare, keys: tuple[str, ...]) -> None:
-    app = SentinelApp(cast(Pipeline, Stage()))
-    assert snap_compare(app, press=keys, terminal_size=(120, 40), run_before=settle)
+SCREENS = {
+    "rules": ("2",),
+    "alerts": ("3",),
+    "help": ("question_mark",),
+    "alert": ("3", "enter"),
+    "rule": ("2", "enter"),
+    "event": ("up", "enter"),
+    "processes": ("5",),
+    "process": ("5", "end", "enter"),
+    "suppress": ("3", "x"),
+    "switch-off": ("2", "space"),
+    "filter-error": ("f", *"pth=x", "enter"),
+    "lost": ("l",),
+}
+
+
+@pytest.mark.parametrize("theme", ["midnight", "daylight"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("screen", SCREENS)
+def test_screens(snap_compare: SnapCompare, screen: str, size: tuple[int, int], theme: str) -> None:
+    async def show(pilot: Pilot[None]) -> None:
+        pilot.app.theme = theme
+        await settle(pilot)
+        await pilot.press(*("equals_sign" if key == "=" else key for key in SCREENS[screen]))
+        await settle(pilot)
+        assert pilot.app._exception is None  # the picture would be taken all the same
+
+    assert snap_compare(SentinelApp(cast(Pipeline, Stage())), terminal_size=size, run_before=show)

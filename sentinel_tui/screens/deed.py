@@ -45,8 +45,8 @@ class DeedScreen(Overlay[Choice | None]):
     """A letter chooses; anything else that ends it chooses nothing."""
 
     BINDINGS: ClassVar = [
-        *(Binding(key, f"choose('{deed}', {tree})", what) for key, deed, tree, what in _CHOICES),
-        Binding("q,escape,enter,backspace,n", "dismiss(None)", "nothing"),
+        *(Binding(key, f"choose('{deed}', {tree})", what, priority=True) for key, deed, tree, what in _CHOICES),
+        Binding("q,escape,enter,backspace,n", "dismiss(None)", "nothing", priority=True),
     ]
 
     def __init__(self, target: Target, look: Look) -> None:

@@ -56,7 +56,7 @@ def event_page(event: Mapping[str, Any]) -> Page:
 class EventScreen(ReportScreen):
     """An event's page. Enter goes on to its process."""
 
-    BINDINGS: ClassVar = [Binding("enter", "open_process", "its process", show=False)]
+    BINDINGS: ClassVar = [Binding("enter", "open_process", "its process", priority=True)]
 
     def __init__(self, title: str, event: Event, open_process: Callable[[Event], None]) -> None:
         super().__init__(title, event_page(event), event)
@@ -84,9 +84,9 @@ class ProcessEventsScreen(Overlay[None]):
     """Who a process is, as its event tells, and its events; Enter opens one. ``look`` gives them, oldest first."""
 
     BINDINGS: ClassVar = [
-        Binding("enter", "open", "the event", priority=True, show=False),
-        Binding("t", "open_tree", "its tree", show=False),
-        Binding("escape,backspace,q", "dismiss", "back", show=False),
+        Binding("enter", "open", "the event", priority=True),
+        Binding("t", "open_tree", "its tree", priority=True),
+        Binding("escape,backspace,q", "dismiss", "back", priority=True),
     ]
 
     def __init__(

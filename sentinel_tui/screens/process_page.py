@@ -34,7 +34,7 @@ _SLOW: Final = 3.0  # seconds that the kernel may take to say what a process hol
 class ProcessScreen(ReportScreen):
     """Looked at again every two seconds. ``key`` names the process, also once it has gone."""
 
-    BINDINGS: ClassVar = [Binding("K", "respond", "kill")]
+    BINDINGS: ClassVar = [Binding("K", "respond", "kill", priority=True)]
 
     def __init__(self, pipeline: Pipeline, line: ProcessLine, respond: Callable[[Target], None]) -> None:
         super().__init__(f"Process: {lossless(line.image.comm)} {line.pid}", lambda _: ())

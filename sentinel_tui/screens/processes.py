@@ -32,7 +32,7 @@ _WORD = Prompt("find a process by a word of its arguments; an empty line shows a
 class ProcessesScreen(Overlay[None]):
     """A live tree. ``open_process`` shows one of them, ``respond`` asks what to do to it, ``busy`` is the link's."""
 
-    BINDINGS: ClassVar = [Binding("escape,backspace,q,5", "dismiss", "close")]
+    BINDINGS: ClassVar = [Binding("escape,backspace,q,5", "dismiss", "close", priority=True)]
 
     def __init__(
         self,
@@ -67,6 +67,10 @@ class ProcessesScreen(Overlay[None]):
         self.tell(f"{keys}  esc back")
         await self._look()
         self.set_interval(_SECONDS, self._look)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        """While a word is typed, keys are text."""
+        return self._status.display
 
     def tell(self, sentence: str, *, bad: bool = False) -> None:
         """Say this below the tree."""

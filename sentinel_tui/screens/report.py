@@ -51,7 +51,7 @@ class _PagePane(TextPane):
 class ReportScreen(Overlay[None]):
     """One scrolling page; Escape, Backspace, q or Enter closes it."""
 
-    BINDINGS: ClassVar = [Binding("escape,backspace,q,enter,question_mark", "dismiss", "close", show=False)]
+    BINDINGS: ClassVar = [Binding("escape,backspace,q,enter,question_mark", "dismiss", "close", priority=True)]
 
     def __init__(self, title: str, page: Page, fields: Mapping[str, Any] = MappingProxyType({})) -> None:
         """``fields``: what can be copied of what it is about, by name."""
@@ -77,7 +77,7 @@ class ReportScreen(Overlay[None]):
 def passed_on(context: str) -> list[BindingType]:
     """The keys of a pane, for a page about what is selected there."""
     return [
-        Binding(action.key, f"pass_on({action.name!r})", action.help, show=False, id=action.id)
+        Binding(action.key, f"pass_on({action.name!r})", action.help, priority=True, id=action.id)
         for action in ACTIONS
         if action.context == context and action.name.startswith("screen.") and action.name != "screen.details"
     ]

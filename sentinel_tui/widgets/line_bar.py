@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from rich.cells import cell_len
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -36,6 +36,22 @@ class Prompt:
     history: list[str] = field(default_factory=list)
 
 
+class _Line(Input):
+    """Takes keys in their order: Textual does what they are bound to later than it inserts characters.
+
+    On a slow link keys come in bursts, and a backspace is for what stands there when it was pressed.
+    """
+
+    async def _on_key(self, event: events.Key) -> None:
+        for namespace in (self.parent, self):
+            for binding in namespace._bindings.key_to_bindings.get(event.key, ()) if namespace else ():
+                event.stop()
+                event.prevent_default()
+                await self.app.run_action(binding.action, namespace)
+                return
+        await super()._on_key(event)
+
+
 class LineBar(Vertical):
     """Enter applies, Escape cancels."""
 
@@ -60,9 +76,13 @@ class LineBar(Vertical):
         self._recalled = 0  # how many lines back
         self._begun = ""  # what was typed before the first one was recalled
 
+    def on_mount(self) -> None:
+        """A cursor that blinks costs bytes on a slow link."""
+        self.query_one(Input).cursor_blink = False
+
     def compose(self) -> ComposeResult:
         """The input and the error below it."""
-        yield Input(max_length=_MAX_LINE, compact=True)
+        yield _Line(max_length=_MAX_LINE, compact=True, select_on_focus=False)
         yield Static(markup=False)
 
     @property

@@ -32,6 +32,7 @@ _COLORS: Final = {
     **{f"kind-{kind.name}": f"$kind-{kind.name}" for kind in KINDS},
 }
 _TEXT_STYLES: Final = {"strong": "bold", "loud": "bold reverse"}
+_LEAST_PATH: Final = 12  # cells, below which two pieces of a path say less than its beginning
 SEVERITY_MARKS: Final = {
     Severity.CRITICAL: "▲",
     Severity.HIGH: "▲",
@@ -85,6 +86,18 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     if cells > width:
         return set_cell_size(text, width - 1) + "…" if width > 0 else ""
     return " " * (width - cells) + text if right else text + " " * (width - cells)
+
+
+def fit_path(text: str, width: int) -> str:
+    """As :func:`fit`, but a path is cut in its middle: what it is, is at its end. ``text`` may be 4 KiB long."""
+    text = inert(text)
+    if not text.startswith("/") or cell_len(text) <= width or width < _LEAST_PATH:
+        return fit(text, width)
+    head = set_cell_size(text, width // 3)
+    tail = text[-width:]
+    while cell_len(tail) > width - width // 3 - 1:
+        tail = tail[1:]
+    return fit(f"{head}…{tail}", width)
 
 
 def fold(text: str, width: int, limit: int) -> list[str]:

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from sentinel_engine.describe import columns
 from sentinel_engine.text import inert
-from sentinel_tui.widgets.paint import Span, fit, spread
+from sentinel_tui.widgets.paint import Span, fit, fit_path, spread
 
 if TYPE_CHECKING:
     from sentinel_tui.search import Search
@@ -75,13 +75,13 @@ def spans(row: EventRow, width: int) -> Sequence[Span]:
 def _detail(row: EventRow, width: int) -> str:
     """What and how side by side: a long path never hides its flags."""
     if not row.how:
-        return fit(row.what, width)
+        return fit_path(row.what, width)
     whole = inert(f"{row.what}  {row.how}", 2 * width + 2)
     if width < _ROOMY_DETAIL and cell_len(whole) <= width:
         return fit(whole, width)
     left = width - cell_len(inert(row.what, width)) - 2
     size = _HOW_WIDTH if width >= _ROOMY_DETAIL else min(len(row.how), max(width // 4, left))
-    return f"{fit(row.what, width - size - 2)}  {fit(row.how, size)}"
+    return f"{fit_path(row.what, width - size - 2)}  {fit(row.how, size)}"
 
 
 def highlight(line: Sequence[Span], search: Search) -> list[Span]:

@@ -298,6 +298,23 @@ async def test_keys_that_come_at_once_go_where_they_belong() -> None:
         assert it.stage.calls == [("set_enabled", "sensitive-file-read", False), ("reload", "sensitive-file-read")]
 
 
+async def test_a_line_takes_a_burst_of_keys_in_their_order() -> None:
+    """Textual does what backspace is bound to after it has inserted all characters that came with it."""
+    async with console() as it:
+        await it.press("3", "i", *"rule=mine", "enter")
+        it.burst("i", *["backspace"] * 4, *"brxken", "left", *["left"] * 2, "backspace", "o", "end", "x", "enter")
+        await it.until(lambda: getattr(it.app.main.alerts.where, "text", "") == "rule=brokenx")
+
+
+async def test_a_key_after_the_one_that_closes_a_page_is_for_what_is_below() -> None:
+    async with console() as it:
+        for _ in range(5):
+            it.burst("question_mark", "q", "e", "l", "escape", "2")
+            await it.until(lambda: it.app.focused is it.app.main.rules and it.app.screen is it.app.main)
+            await it.press("1")
+        assert it.stage.calls == [("export", None)] * 5
+
+
 async def test_keys_are_text_while_a_filter_is_typed() -> None:
     async with console() as it:
         await it.press("f", *"quit re p1")

@@ -47,10 +47,11 @@ def _has_shell() -> bool:
 
 
 class _Palette(CommandPalette):
-    """Textual's, which fails on a page key while its list is empty, and when it is to close twice."""
+    """Textual's, which fails on a page key while its list is empty or has no room, and when it is to close twice."""
 
     def _action_command_list(self, action: str) -> None:
-        if self.query_one(CommandList).option_count:
+        commands = self.query_one(CommandList)
+        if commands.option_count and commands.scrollable_content_region.height:
             super()._action_command_list(action)
 
     def dismiss(self, result: None = None) -> AwaitComplete:

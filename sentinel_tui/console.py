@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Grid
 from textual.events import DescendantFocus
 
@@ -57,7 +58,11 @@ def _limits(snapshot: Snapshot) -> str:
 class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, ReplayActions):
     """Polls the pipeline; owns the filter and the pause."""
 
-    BINDINGS: ClassVar = [*bindings(SCREEN), *bindings(REPLAY)]
+    BINDINGS: ClassVar = [
+        *bindings(SCREEN),
+        *bindings(REPLAY),
+        Binding("escape", "leave_plain", "leave the plain view", show=False, priority=True),
+    ]
 
     def __init__(self, pipeline: Pipeline, actions: Sequence[Action], view: ViewState) -> None:
         super().__init__()
@@ -205,6 +210,8 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
         """While a line is typed, keys are text; Tab leaves it, unless it goes on with the line."""
         if self.line_bar.display and not (self.focused and self.line_bar in self.focused.ancestors):
             self.close_line()  # a click or a resize has taken the focus from it
+        if action == "leave_plain" and not self._plain:
+            return False  # the key is for the pane
         completed = self.line_bar.completes and parameters == (1,)
         return self.status.display or (action == "next_pane" and not completed)
 
@@ -249,7 +256,12 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
             self.action_pause()
         self._fold()
         self.application.take_mouse(not self._plain)
+        self.call_after_refresh(self.events.fill)
         self.tell("plain and still: select with the mouse; z goes back" if self._plain else "")
+
+    def action_leave_plain(self) -> None:
+        """Back from the plain view."""
+        self.action_plain()
 
     def action_details(self) -> None:
         """All about the selected event, alert or rule."""

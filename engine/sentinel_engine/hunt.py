@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from sentinel_engine.collector.framer import Framer
 from sentinel_engine.history import History
 from sentinel_engine.processes import ProcessTable
+from sentinel_engine.promise import promise
 from sentinel_engine.recording import RecordingError, RecordingReader, Resume
 from sentinel_engine.records import Batch, Clock
 from sentinel_engine.rules.manifest import RuleError
@@ -86,7 +87,7 @@ class Hunt:
         self._cancelled = threading.Event()
         self._began = time.monotonic()
         self._events = self._matches = 0
-        self.answer: Future[str] = Future()
+        self.answer: Future[str] = promise()
         self._thread = threading.Thread(target=self._run, name="hunt", daemon=True)
         self._thread.start()
 

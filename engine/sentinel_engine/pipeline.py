@@ -30,6 +30,7 @@ from sentinel_engine.match.plain import Filter
 from sentinel_engine.memory import trim
 from sentinel_engine.process_view import ProcessView
 from sentinel_engine.processes import TABLE_KINDS, ProcessLine, ProcessTable
+from sentinel_engine.promise import promise
 from sentinel_engine.recording import Header, RecordingWriter, Trailer
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.response import Identity, Response
@@ -172,7 +173,7 @@ class Pipeline:
 
     def export(self, path: Path | None = None) -> Future[str]:
         """Write the session so far as one JSON document; without a path into the session's folder."""
-        said: Future[str] = Future()
+        said: Future[str] = promise()
         if self._session is None:
             said.set_exception(RuntimeError("this run keeps no session to export; start it with a --session-dir"))
         else:
@@ -216,7 +217,7 @@ class Pipeline:
 
     def at_rest(self, command: Callable[[], str]) -> Future[str]:
         """Call this in the engine thread, between two batches."""
-        future: Future[str] = Future()
+        future: Future[str] = promise()
         self._commands.append((command, future))
         return future
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from sentinel_engine.history import History
 from sentinel_engine.processes import TICK_NS, ProcessKey, ProcessLine
+from sentinel_engine.promise import promise
 from sentinel_engine.records import Batch, Clock
 
 # Of a record: where the process's number and the start of its first thread are.
@@ -41,7 +42,7 @@ class ProcessView:
 
     def lines(self) -> Future[list[ProcessLine]]:
         """The processes that are there, and those that ended in the last minute."""
-        answer: Future[list[ProcessLine]] = Future()
+        answer: Future[list[ProcessLine]] = promise()
 
         def ask() -> str:
             answer.set_result(self._host.process_lines(_GONE_SECONDS))

@@ -21,6 +21,7 @@ from typing import Final, Protocol, TypeVar
 
 from sentinel_engine.describe import epoch_ns
 from sentinel_engine.processes import TICK_NS
+from sentinel_engine.promise import promise
 from sentinel_engine.records import Clock
 from sentinel_engine.schema import MAX_ARGV
 from sentinel_engine.text import inert, lossless
@@ -298,7 +299,7 @@ def _comm(pid: int) -> str:
 
 
 def _in_thread(work: Callable[[], _T]) -> Future[_T]:
-    future: Future[_T] = Future()
+    future: Future[_T] = promise()
 
     def run() -> None:
         try:

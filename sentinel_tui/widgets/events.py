@@ -230,6 +230,11 @@ class EventsPane(LinePane[EventRow]):
             self.scroll_to_row(top)
         return len(older)
 
+    async def fill(self) -> None:
+        """Load older events when there is room for more rows than there are, which has come while it is frozen."""
+        if len(self.rows) < self.page and await self._load_older() and self.following:
+            self.scroll_to_row(self.last_top)
+
     async def _load_newer(self) -> tuple[int, int]:
         """Put newer events below the rows; how many old ones had to leave for them, and how many there were."""
         async with self._busy:

@@ -125,7 +125,12 @@ async def test_tab_goes_on_with_the_filter_and_lists_the_choices() -> None:
 
 async def test_the_arrows_bring_earlier_filters_back() -> None:
     async with console() as it:
-        await it.press("f", *"kind=open", "enter", "f", "ctrl+u", *"shadow", "enter", "f", "ctrl+u", *"half")
+        for line in ("kind=open", "shadow"):
+            await it.press("f", "ctrl+u")
+            await paste(it, line)
+            await it.press("enter")
+        await it.press("f", "ctrl+u")
+        await paste(it, "half")
         await it.press("up")
         assert "shadow" in it.lines[-3]
         await it.press("up", "up")
@@ -348,5 +353,12 @@ async def test_the_plain_view_is_the_pane_alone_and_still() -> None:
         assert "━ Events" in it.text
         assert "/srv/000002" in it.text
         assert "PAUSED" not in it.lines[0]
-        await it.press("p", "z", "z")
+        await it.press("p", "z", "escape")
         assert "PAUSED" in it.lines[0]
+
+
+async def test_the_plain_view_fills_the_room_that_it_has_gained() -> None:
+    async with console(Stage(many(500))) as it:
+        await it.press("z")
+        assert all("/srv/" in line for line in it.lines[:-1])
+        assert "/srv/000499" in it.lines[-2]

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Protocol
 
+from sentinel_engine.promise import promise
 from sentinel_engine.rules.folderwatch import FolderWatch
 from sentinel_engine.rules.manifest import RuleError, RulesFolderError
 from sentinel_engine.rules.policy import PolicyError
@@ -88,7 +89,7 @@ class RuleControl:
 
     def reload_all(self) -> Future[str]:
         """Look through the folders again: reload what is there, take in what is new, drop what is gone."""
-        answer: Future[str] = Future()
+        answer: Future[str] = promise()
 
         def work() -> None:
             try:
@@ -114,7 +115,7 @@ class RuleControl:
     def _prepared(
         self, action: str, rule_id: str, look: Callable[[], Finding], change: Callable[[Finding], Change]
     ) -> Future[str]:
-        answer: Future[str] = Future()
+        answer: Future[str] = promise()
 
         def work() -> None:
             try:

@@ -6,8 +6,10 @@ import base64
 import unicodedata
 
 # Categories that can move the cursor, reorder or hide text: controls, formats, surrogates, private, unassigned,
-# line and paragraph separators.
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# line and paragraph separators, and blanks that are no space.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
+# Letters and signs that nobody sees: Hangul fillers, the empty Braille pattern.
+_UNSEEN = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def lossless(raw: bytes) -> str:
@@ -37,7 +39,8 @@ def inert(text: str, limit: int = 4096) -> str:
 
 
 def _visible(char: str) -> str:
-    if unicodedata.category(char) not in _UNSAFE and (unicodedata.combining(char) == 0):
+    seen = unicodedata.category(char) not in _UNSAFE and char not in _UNSEEN and unicodedata.combining(char) == 0
+    if seen or char == " ":
         return char
     code = ord(char)
     if code < 0x100:

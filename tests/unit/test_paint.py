@@ -27,6 +27,6 @@ def test_a_path_keeps_its_end() -> None:
 
 
 def test_four_kilobytes_are_cut_quickly_and_folded() -> None:
-    path = "/" + "x/" * 2047 + "end"
+    path = "/" + "x/" * 2046 + "end"
     assert fit_path(path, 40).endswith("/end")
     assert len(fold(path, 40, 6)) == 6

@@ -38,17 +38,17 @@ from sentinel_engine.rules.control import RuleControl
 from sentinel_engine.rules.registry import Change, Registry
 from sentinel_engine.rules.verdict import Verdict
 from sentinel_engine.schema import ALL_KINDS
+from sentinel_engine.scribe import Scribe
 from sentinel_engine.seeking import Seeker
 from sentinel_engine.segments import SegmentWriter
-from sentinel_engine.session import KeptRule, Session, now, operator
-from sentinel_engine.snapshot import Action, Alert, Snapshot, Summary
+from sentinel_engine.session import Session
+from sentinel_engine.snapshot import Alert, Snapshot, Summary
 from sentinel_engine.triage import TriageControl
 from sentinel_engine.views import Views
 
 _LOOK_SECONDS: Final = 0.05
 _PUBLISH_SECONDS: Final = 0.2
 _CHECKPOINT_SECONDS: Final = 30.0
-_SHOWN_NOTICES: Final = 50
 # Wasm runs on the engine thread's stack; max_wasm_stack must fit well inside.
 _STACK_BYTES: Final = 4 << 20
 
@@ -99,7 +99,7 @@ class Pipeline:
             SegmentWriter(session.path, session.keep, self._segment_header) if session and session.keep else None
         )
         self._accounts = Accounts(source, self._history, session, self._segments)
-        self._notices: deque[str] = deque(maxlen=_SHOWN_NOTICES)
+        self._scribe = Scribe(session)
         self.hunter = Hunter(registry, self._past, self)
         self.response: Response | None = None
         self.processes = ProcessView(self, self._history, source.clock)
@@ -109,13 +109,12 @@ class Pipeline:
         self._changed = False  # rules are not what they were when the recording began
         self._begin()
         self.triage = TriageControl(lambda: self._book, self)
-        self._kept: dict[str, str] = {}
         self._problem = ""
         self._warnings: tuple[str, ...] = ()
         self._closed: Summary | None = None
         self._stopping = threading.Event()
         self._drained = threading.Event()
-        self._snapshot = self._views.snapshot(self._notices, self._warnings, self._problem)
+        self._snapshot = self._views.snapshot(self._scribe.notices, self._warnings, self._problem)
         self._thread = threading.Thread(target=self._engine, name="engine", daemon=True)
 
     def _begin(self, before: AlertBook | None = None) -> None:
@@ -404,41 +403,18 @@ class Pipeline:
 
     def record_action(self, action: str, target: str, detail: str) -> None:
         """Write to the session that something was done, or has happened by itself, and tell the front end."""
-        self._note(detail)
-        if self._session:
-            self._session.act(action, target, detail)
+        self._scribe.action(action, target, detail)
 
     def record_change(self, change: Change, by: str) -> None:
         """Write a change of a rule to the session, and tell the front end. ``by``: empty for the operator."""
-        self._note(change.said)
         if change.ok:
             self._told_until, self._changed = 0, True
-        if self._session:
-            who = by or operator()
-            seen = self._accounts.total()
-            self._session.write(
-                Action(now(), change.action, change.target, change.said, who, change.before, change.after, seen)
-            )
-            if change.ok and change.action != "disable":
-                self._keep_rule(change.target)
+        self._scribe.change(change, by, self._accounts.total())
+        if change.ok and change.action != "disable":
+            self._keep_rule(change.target)
 
     def _keep_rule(self, rule_id: str) -> None:
-        """Have the module that runs now in the session, so that it can be verified."""
-        rule = self._registry.running(rule_id)
-        if rule is None or self._session is None or rule.sha256 == self._kept.get(rule_id):
-            return
-        self._kept[rule_id] = rule.sha256
-        spec, limits = rule.spec, rule.spec.limits
-        kept = KeptRule(
-            spec.id, rule.sha256, self._accounts.total(), spec.title, spec.version, spec.severity, spec.attack,
-            spec.kinds, tuple(sorted(spec.capabilities)), limits.memory_bytes, limits.deadline_ms, spec.message,
-            spec.config, spec.enabled,
-        )  # fmt: skip
-        self._session.keep_rule(kept, rule.code)
-
-    def _note(self, notice: str) -> None:
-        if not self._notices or self._notices[-1] != notice:
-            self._notices.append(notice)
+        self._scribe.keep(self._registry.running(rule_id), self._accounts.total())
 
     def _export(self, session: Session, path: Path | None, said: Future[str]) -> None:
         # In a thread of its own: a long session takes seconds, in which the engine would not read any events.
@@ -466,15 +442,15 @@ class Pipeline:
         if self._session:
             self._session.sync()
         self._warn()
-        self._snapshot = self._views.snapshot(self._notices, self._warnings, self._problem)
+        self._snapshot = self._views.snapshot(self._scribe.notices, self._warnings, self._problem)
 
     def _warn(self) -> None:
         before, self._warnings = self._warnings, (*self._accounts.unsaved(), *filter(None, [self._cut]))
         for warning in self._warnings:
             if warning not in before:
-                self._note(warning)
+                self._scribe.note(warning)
         if before and not self._warnings:
-            self._note("the disk takes everything again; `l` says what is missing for good")
+            self._scribe.note("the disk takes everything again; `l` says what is missing for good")
 
     def _checkpoint(self) -> Summary:
         summary = self._accounts.summary(self._book, self._views.rules())

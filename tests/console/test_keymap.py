@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
 
 from sentinel_engine.pipeline import Pipeline
 from sentinel_tui.app import SentinelApp
@@ -168,3 +168,13 @@ async def test_the_view_is_as_it_was_left() -> None:
 async def test_a_view_of_another_version_does_no_harm() -> None:
     async with console(view=ViewState(welcomed=True, pane="gone", sort="gone", theme="gone")) as it:
         assert (it.app.main.pane, it.app.main.rules.sort, it.app.theme) == ("events", "rule", "midnight")
+
+
+async def test_the_palette_without_room_for_its_list_takes_a_page_key() -> None:
+    async with console(size=(20, 2)) as it:
+        await it.press("ctrl+p")
+        commands = it.app.screen.query_one(CommandList)
+        await it.until(lambda: commands.option_count > 0)
+        assert commands.scrollable_content_region.height == 0
+        await it.press("pagedown", "pageup", "escape")
+        assert it.app.screen is it.app.main

@@ -126,6 +126,9 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
             return
         snapshot = self.pipeline.snapshot()
         self._tell_news(snapshot)
+        self.rules.trends.note(snapshot.rules, snapshot.elapsed)
+        if self.app.screen is not self:
+            return  # below another screen each line that changes makes Textual draw all of it again
         live = self._frozen_at is None
         with self.app.batch_update():
             if live:
@@ -136,7 +139,6 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
                 self.events.limits = _limits(snapshot)
                 if live:
                     await self._begin_anew(snapshot)
-                    self.rules.trends.note(snapshot.rules, snapshot.elapsed)
                     self.rules.show_rules(snapshot.rules)
                     self.run_worker(self.events.refresh_tail(), group="tail")
         self._polls += 1

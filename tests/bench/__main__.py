@@ -6,7 +6,7 @@ import importlib
 import sys
 import time
 
-MODULES = ("rules", "reload", "hunt", "start", "storm", "syscalls", "peers", "export", "console")
+MODULES = ("rules", "reload", "hunt", "start", "storm", "syscalls", "peers", "export", "console", "endurance")
 
 
 def main() -> None:

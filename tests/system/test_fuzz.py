@@ -104,7 +104,7 @@ def _leave(link: Link) -> None:
         link.type("q")
         link.until(lambda screen: b"Rules" in screen)
         link.type("q")
-    assert link.left() == 0
+    assert link.left() == 0, link.screen[-30_000:].decode(errors="replace")
 
 
 @pytest.mark.kernel

@@ -61,6 +61,21 @@ def test_a_busy_host_takes_no_more_than_its_bytes(open_link: Open, width: int, h
 
 @pytest.mark.kernel
 @pytest.mark.usefixtures("busy")
+def test_no_screen_takes_more_than_its_bytes(open_link: Open) -> None:
+    link = open_link(120, 40)
+    sent = {}
+    for keys in ("?", "l", "5", "5\r", "2\r", "1\x1b[A\r", "1\x1b[A", "2 ", "T"):
+        link.type(keys)
+        link.measure(1)  # to draw it takes what it takes
+        sent[keys] = link.measure(2) / 2
+        for _ in range(2):
+            link.type("\x1b")
+            link.measure(0.3)  # a key right after an escape would be one with Alt
+    assert {keys: count for keys, count in sent.items() if count > 20_000} == {}
+
+
+@pytest.mark.kernel
+@pytest.mark.usefixtures("busy")
 def test_a_slow_link_is_marked_and_never_a_second_behind(open_link: Open) -> None:
     link = open_link(120, 40)
     link.rate = 20_000

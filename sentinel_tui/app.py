@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 from textual.app import App, SystemCommand
-from textual.await_complete import AwaitComplete
-from textual.command import CommandList, CommandPalette
 from textual.screen import Screen
 
 from sentinel_engine.resources import data_dir
@@ -23,6 +21,7 @@ from sentinel_tui.console import MainScreen
 from sentinel_tui.keymap import PANE, PROCESSES, with_keys
 from sentinel_tui.screens.choice import ChoiceScreen
 from sentinel_tui.screens.event_page import as_text
+from sentinel_tui.screens.palette import Palette
 from sentinel_tui.screens.themes import ThemesScreen
 from sentinel_tui.state import ViewState
 from sentinel_tui.terminal_driver import Link, TerminalDriver
@@ -44,18 +43,6 @@ def _has_shell() -> bool:
         return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
     except ProcessLookupError:
         return False
-
-
-class _Palette(CommandPalette):
-    """Textual's, which fails on a page key while its list is empty or has no room, and when it is to close twice."""
-
-    def _action_command_list(self, action: str) -> None:
-        commands = self.query_one(CommandList)
-        if commands.option_count and commands.scrollable_content_region.height:
-            super()._action_command_list(action)
-
-    def dismiss(self, result: None = None) -> AwaitComplete:
-        return super().dismiss(result) if self.is_current else AwaitComplete()
 
 
 class SentinelApp(App[None]):
@@ -210,8 +197,8 @@ class SentinelApp(App[None]):
 
     def action_command_palette(self) -> None:
         """Every action by its name."""
-        if not isinstance(self.screen, _Palette):
-            self.push_screen(_Palette(id="--command-palette"))
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - the same on each
         """The command palette: what the keys do."""

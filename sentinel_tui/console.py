@@ -45,6 +45,7 @@ _CONTEXTS: Final = {"events": STREAM, "rules": RULES, "alerts": ALERTS, "tree": 
 # drawn at each second look: half the bytes for a slow link, and nothing flickers.
 _POLL_SECONDS: Final = 0.25
 _PANE_POLLS: Final = 2
+_COVERED_POLLS: Final = 8
 _PROGRESS_WIDTH: Final = 20
 _RELOADED: Final = re.compile(r" is (re)?loaded: generation \d+, \w+$")
 
@@ -127,21 +128,21 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
         snapshot = self.pipeline.snapshot()
         self._tell_news(snapshot)
         self.rules.trends.note(snapshot.rules, snapshot.elapsed)
-        if self.app.screen is not self:
+        self._polls += 1
+        if self.app.screen is not self and self._polls % _COVERED_POLLS:
             return  # below another screen each line that changes makes Textual draw all of it again
         live = self._frozen_at is None
         with self.app.batch_update():
             if live:
                 self.alerts.show_alerts(snapshot.alerts, snapshot.hidden)
                 self.events.show_alerts(snapshot.alerts)
-            if self._polls % _PANE_POLLS == 0:
+            if self._polls % _PANE_POLLS == 1 or self.app.screen is not self:
                 self._show_header(snapshot)
                 self.events.limits = _limits(snapshot)
                 if live:
                     await self._begin_anew(snapshot)
                     self.rules.show_rules(snapshot.rules)
                     self.run_worker(self.events.refresh_tail(), group="tail")
-        self._polls += 1
 
     async def _begin_anew(self, snapshot: Snapshot) -> None:
         """Show the events of a recording from its beginning again, when it was sent back."""

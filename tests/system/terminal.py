@@ -14,7 +14,9 @@ class Terminal:
     """Runs one command in tmux at a given size; types keys and reads the screen."""
 
     def __init__(self, folder: Path, command: list[str], width: int = 120, height: int = 40) -> None:
-        self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
+        # A server that is being ended still has its socket: the next one gets another.
+        socket = folder / f"tmux-{len(list(folder.glob('tmux-*')))}"
+        self._tmux = ["tmux", "-S", str(socket), "-f", "/dev/null"]
         self.exit_code = folder / "exit-code"
         self._stderr = folder / "stderr"
         line = f"{shlex.join(command)} 2>{self._stderr}; echo $? >{self.exit_code}; exec sleep 30"

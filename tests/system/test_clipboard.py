@@ -17,7 +17,7 @@ from tests.system.terminal import Terminal
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     """The demo in tmux, which lets programs set its clipboard."""
     running = Terminal(tmp_path, [COMMAND, "--session-dir", str(tmp_path / "sessions"), "demo"])
-    subprocess.run(["tmux", "-S", str(tmp_path / "tmux"), "set-option", "-s", "set-clipboard", "on"], check=True)
+    subprocess.run(["tmux", "-S", str(tmp_path / "tmux-0"), "set-option", "-s", "set-clipboard", "on"], check=True)
     running.until("events", lambda screen: " exec " in screen)
     yield running
     running.close()
@@ -37,7 +37,7 @@ def test_what_is_copied_is_in_the_clipboard_of_tmux(terminal: Terminal, tmp_path
 
 
 def _buffer(folder: Path) -> str:
-    show = ["tmux", "-S", str(folder / "tmux"), "show-buffer"]
+    show = ["tmux", "-S", str(folder / "tmux-0"), "show-buffer"]
     return subprocess.run(show, check=False, capture_output=True, text=True).stdout
 
 

@@ -43,6 +43,9 @@ test: $(VENV)/installed-dev ## Install what the tests need and run them all, tho
 test-long: $(VENV)/installed-dev ## What takes minutes: ten thousand damaged rule modules
 	@$(BIN)/python -m pytest -p no:cacheprovider -m slow $(ARGS)
 
+fuzz: $(VENV)/installed-dev ## Random keys and resizes on a busy host for ten minutes (SENTINEL_SEED: the same again)
+	@$(BIN)/python -m pytest -p no:cacheprovider -m fuzz $(ARGS)
+
 check: $(VENV)/installed-dev ## Style, types and the import contract
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -111,4 +114,4 @@ $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: help run demo test test-long check bench schema bpf rules lock install install-copy uninstall
+.PHONY: help run demo test test-long fuzz check bench schema bpf rules lock install install-copy uninstall

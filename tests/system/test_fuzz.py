@@ -123,7 +123,7 @@ def test_random_keys_do_no_harm(tmp_path: Path) -> None:
     assert play(tmp_path, seed=20261123, seconds=12) > 100
 
 
-@pytest.mark.slow
+@pytest.mark.fuzz
 @pytest.mark.kernel
 def test_random_keys_for_ten_minutes_do_no_harm(tmp_path: Path) -> None:
     seed = int(os.environ.get("SENTINEL_SEED", time.time()))

@@ -70,6 +70,8 @@ class ProcessesScreen(Overlay[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
         """While a word is typed, keys are text."""
+        if self._line.display and not (self.focused and self._line in self.focused.ancestors):
+            self._close_line()  # a click or a resize has taken the focus from it
         return self._status.display
 
     def tell(self, sentence: str, *, bad: bool = False) -> None:
@@ -110,8 +112,11 @@ class ProcessesScreen(Overlay[None]):
     @on(LineBar.Closed)
     def _found(self, event: LineBar.Closed) -> None:
         event.stop()
-        self._status.display, self._line.display = True, False
-        self.pane.focus()
+        self._close_line()
         if event.applied:
             self.pane.word = event.value.strip().casefold()
             self.pane.lay_out()
+
+    def _close_line(self) -> None:
+        self._status.display, self._line.display = True, False
+        self.set_focus(self.pane)

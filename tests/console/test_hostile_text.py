@@ -72,7 +72,7 @@ def check(it: Console, width: int) -> None:
             assert "owned" not in (segment.style.link or "" if segment.style else "")
 
 
-@pytest.mark.parametrize("size", [NARROW, WIDE])
+@pytest.mark.parametrize("size", [NARROW, pytest.param(WIDE, marks=pytest.mark.slow)])
 async def test_hostile_text_is_inert_on_every_screen(size: tuple[int, int]) -> None:
     stage = hostile_stage()
     async with console(stage, size) as it:

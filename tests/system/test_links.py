@@ -59,6 +59,7 @@ def test_a_busy_host_takes_no_more_than_its_bytes(open_link: Open, width: int, h
     assert link.measure(4) / 4 <= budget
 
 
+@pytest.mark.slow
 @pytest.mark.kernel
 @pytest.mark.usefixtures("busy")
 def test_no_screen_takes_more_than_its_bytes(open_link: Open) -> None:

@@ -56,7 +56,7 @@ def test_the_console_begins_there_and_goes_back_by_keys(tmp_path: Path) -> None:
         terminal.until("half of it played", lambda screen: 50 <= _share(screen) < 60)
         terminal.type("P")
         terminal.until_text("■ STOPPED")
-        terminal.type("{")
+        terminal.type("0")
         terminal.until("the beginning", lambda screen: _share(screen) == 0)
         terminal.type("g", "75%", "Enter")
         terminal.until("three quarters", lambda screen: _share(screen) == 75)

@@ -117,6 +117,7 @@ def _ask_for_help(link: Link) -> None:
     raise AssertionError(f"no answer to any key: {link.screen[-3000:]!r}")
 
 
+@pytest.mark.fuzz
 @pytest.mark.kernel
 @pytest.mark.usefixtures("busy")
 def test_random_keys_do_no_harm(tmp_path: Path) -> None:

@@ -71,7 +71,9 @@ def play(folder: Path, seed: int, seconds: float) -> int:
     done = 0
     while time.monotonic() < deadline:
         # Read-only: what is killed by chance would be this machine's.
-        link = Link([COMMAND, "--read-only", "--session-dir", str(folder)])
+        # With it a crash of native code says where it was.
+        environment = {"PYTHONFAULTHANDLER": "1"}
+        link = Link([COMMAND, "--read-only", "--session-dir", str(folder)], environment=environment)
         try:
             link.until(lambda screen: b"LIVE" in screen)
             while time.monotonic() < deadline and not os.waitid(

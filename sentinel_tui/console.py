@@ -269,6 +269,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
     def action_details(self) -> None:
         """All about the selected event, alert or rule."""
         if self.pane == "rules" and (rule := self.rules.rule):
+            self.rules.select(self.rules.cursor)  # the page's keys are for this one, whatever is first below it
             self.app.push_screen(
                 RuleScreen(f"Rule: {inert(rule.id)}", partial(self._rule_page, rule.id, rule.path), self.run_action)
             )

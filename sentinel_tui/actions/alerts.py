@@ -88,8 +88,18 @@ class AlertActions(ActionScreen):
         def look() -> Alert | None:
             return next((one for one in self.pipeline.snapshot().alerts if one.id == alert.id), None)
 
+        self.alerts.select(self.alerts.cursor)  # a newer one must not take its place below the page
+
+        async def act(name: str) -> None:
+            if [one.id for one in self.alerts.chosen] == [alert.id]:
+                await self.run_action(name)
+            else:
+                self.tell(
+                    "it is in a group now, or has left the list: nothing was done; go back and select it", bad=True
+                )
+
         title = f"Alert: {inert(alert.rule.id)}"
-        self.app.push_screen(AlertScreen(title, look, self.run_action, lambda: self._around(alert)))
+        self.app.push_screen(AlertScreen(title, look, act, lambda: self._around(alert)))
 
     def _around(self, alert: Alert) -> Sequence[dict[str, Any]]:
         """What its process did before and after, as far as it is in the history."""

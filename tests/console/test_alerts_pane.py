@@ -153,3 +153,16 @@ async def test_the_filter_of_the_alerts_is_seen_and_an_empty_one_shows_all(shown
     assert "No alert to show" in text(app)
     await press(pilot, "i", "ctrl+u", "enter")
     assert len(app.main.alerts.rows) == len(pipeline.snapshot().alerts)
+
+
+async def test_the_keys_of_a_page_are_for_its_alert_when_a_newer_one_comes() -> None:
+    stage = Stage()
+    async with console(stage) as it:
+        await it.press("3", "enter")
+        shown = it.app.main.alerts.alert
+        newer = alert("hidden-file", Severity.LOW, 1, "another")
+        stage.change(alerts=(*stage.view.alerts, newer))
+        await it.press("escape")
+        await it.look()
+        assert it.app.main.alerts.rows[0].key == newer.id
+        assert it.app.main.alerts.alert == shown

@@ -112,7 +112,7 @@ def test_a_tree_is_stopped_and_goes_on(response: Response, tree: Tree) -> None:
     shell, pids = tree
     everybody = [shell.pid, *pids]
     assert response.do(Deed.STOP, target(shell.pid, "sh"), tree=True).result(DEADLINE).startswith("stopped sh")
-    assert {state(pid) for pid in everybody} == {"stopped"}
+    until(lambda: {state(pid) for pid in everybody} == {"stopped"})
     assert response.do(Deed.CONTINUE, target(shell.pid, "sh"), tree=True).result(DEADLINE).startswith("continued sh")
     until(lambda: all(state(pid) == "sleeping" for pid in everybody))
 

@@ -211,8 +211,8 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a line is typed, keys are text; Tab leaves it, unless it goes on with the line."""
-        if self.line_bar.display and not (self.focused and self.line_bar in self.focused.ancestors):
-            self.close_line()  # a click or a resize has taken the focus from it
+        if self.line_bar.deserted:
+            self.close_line()
         if action == "leave_plain" and not self._plain:
             return False  # the key is for the pane
         completed = self.line_bar.completes and parameters == (1,)

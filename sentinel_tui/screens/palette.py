@@ -20,6 +20,7 @@ class Palette(CommandPalette):
             super()._action_command_list(action)
 
     def _on_click(self, event: Click) -> None:  # type: ignore[override] # as it is there
+        event.prevent_default()  # or Textual's runs once more after ours, with its error
         with suppress(NoWidget):  # a click beside a screen that has just become smaller
             super()._on_click(event)
 

@@ -70,8 +70,8 @@ class ProcessesScreen(Overlay[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
         """While a word is typed, keys are text."""
-        if self._line.display and not (self.focused and self._line in self.focused.ancestors):
-            self._close_line()  # a click or a resize has taken the focus from it
+        if self._line.deserted:
+            self._close_line()
         return self._status.display
 
     def tell(self, sentence: str, *, bad: bool = False) -> None:

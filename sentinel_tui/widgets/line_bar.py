@@ -90,6 +90,12 @@ class LineBar(Vertical):
         """Whether Tab goes on with the line, and so does not leave it."""
         return self._prompt.complete is not None
 
+    @property
+    def deserted(self) -> bool:
+        """Whether it is shown but takes no keys: a click or a resize has taken the focus from it."""
+        focused = self.screen.focused
+        return self.display and not (focused and self in focused.ancestors)
+
     def open(self, prompt: Prompt, text: str) -> None:
         """Let the user edit this line."""
         self._prompt, self._recalled = prompt, 0

@@ -25,6 +25,7 @@ SEQUENCES = {
     "shift+tab": "\x1b[Z", "ctrl+p": "\x10", "ctrl+u": "\x15",
 }  # fmt: skip
 NAMES = {"↑ k": "k", "↓ j": "j", "pgup": "pageup", "pgdn": "pagedown"}
+_DEEPEST = 60  # pages over one another, as many as chance opens, and some more
 LEAVING = {"q", "ctrl+z", "ctrl+q", "ctrl+c"}
 TEXTS = (
     "kind=exec",
@@ -97,24 +98,21 @@ def _leave(link: Link) -> None:
     """Out of whatever is open, show that keys are answered, and leave."""
     if not os.waitid(os.P_PID, link.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
         link.resize(120, 40)
-        for _ in range(5):
-            link.type("\x1b")
-            time.sleep(0.3)  # a key that follows an escape at once would be taken for one with Alt
         _ask_for_help(link)
-        link.forget()
-        link.type("q")
-        link.until(lambda screen: b"Rules" in screen)
+        link.type("q")  # closes the help
         link.type("q")
     assert link.left() == 0, link.screen[-30_000:].decode(errors="replace")
 
 
 def _ask_for_help(link: Link) -> None:
-    """Until it is there: on a host that is busy enough even a late key joins the escape before it."""
-    for _ in range(4):
+    """Until it is there: pages lie as deep as they were opened, and each escape closes one."""
+    for _ in range(_DEEPEST):
+        link.type("\x1b")
+        time.sleep(0.3)  # a key that follows an escape at once would be taken for one with Alt
         link.forget()
         link.type("?")
         with suppress(AssertionError):
-            link.until(lambda screen: b"Keys" in screen, 4)
+            link.until(lambda screen: b"Keys" in screen, 0.5)
             return
     raise AssertionError(f"no answer to any key: {link.screen[-3000:]!r}")
 

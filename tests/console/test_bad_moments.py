@@ -1,0 +1,54 @@
+"""Clicks and keys that come at a bad moment."""
+
+from __future__ import annotations
+
+from textual import events
+
+from sentinel_tui.screens.palette import Palette
+from sentinel_tui.screens.processes import ProcessesScreen
+from tests.console.test_alerts_pane import Shown, press, shown, text, until
+from tests.console.test_console import NARROW, console
+
+__all__ = ["shown"]  # a fixture
+
+
+async def test_a_click_beside_a_screen_that_has_become_smaller_does_no_harm() -> None:
+    async with console(size=NARROW) as it:
+        await it.press("ctrl+p")
+        palette = it.app.screen
+        assert isinstance(palette, Palette)
+        palette.post_message(events.Click(palette, 100, 30, 0, 0, 1, False, False, False, 100, 30))
+        await it.pilot.pause()
+        assert it.app.screen is palette
+
+
+async def test_a_click_beside_the_palette_closes_it_once() -> None:
+    async with console(size=NARROW) as it:
+        await it.press("ctrl+p")
+        assert isinstance(it.app.screen, Palette)
+        await it.pilot.click(offset=(40, 23))
+        assert it.app.screen is it.app.main
+
+
+async def test_the_palette_opens_again_while_the_one_before_is_closing() -> None:
+    async with console() as it:
+        await it.press("ctrl+p")
+        closing = it.app.screen
+        assert isinstance(closing, Palette)
+        closing.dismiss()
+        it.app.action_command_palette()
+        await it.pilot.pause()
+        assert it.app.screen is not closing
+        assert isinstance(it.app.screen, Palette)
+
+
+async def test_a_click_leaves_the_line_and_the_keys_work_again(shown: Shown) -> None:
+    app, pilot, _ = shown
+    await press(pilot, "5", "slash")
+    await until(pilot, lambda: "find a process" in text(app))
+    screen = app.screen
+    assert isinstance(screen, ProcessesScreen)
+    await pilot.click(screen.pane, offset=(20, 2))
+    await until(pilot, lambda: app.focused is screen.pane)
+    await press(pilot, "escape")
+    assert app.screen is app.main

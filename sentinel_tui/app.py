@@ -154,7 +154,7 @@ class SentinelApp(App[None]):
     def _keep_theme(self, chosen: bool | None) -> None:
         if chosen:
             self.view.theme = self.theme
-            colorless = "; NO_COLOR is set, so it has no colours" if self.no_color else ""
+            colorless = "; but NO_COLOR is set, or TERM has no colours" if self.no_color else ""
             self.main.status.tell(f"theme: {self.theme}{colorless}")
 
     def take_mouse(self, taken: bool) -> None:

@@ -30,6 +30,7 @@ from sentinel_tui.command import (
     scoped,
 )
 from sentinel_tui.config import Options, command_line, merge
+from sentinel_tui.terminal import need_terminal
 
 # Python's default of 5 ms delays the loader behind the imports, and later the deadline ticker and the console behind a
 # busy engine.
@@ -75,7 +76,7 @@ def cli(context: click.Context, /, **given: Any) -> None:
             context.obj = command_line(given)  # the command merges, once it is known whether it names a config file
         else:
             context.obj = merge(given)
-            _need_terminal()
+            need_terminal("`sentinel-tui watch`")
             loading = Loading(context.obj.loader)
             from sentinel_tui.run import console  # noqa: PLC0415 - takes 0.1 s, while the kernel checks the programs
 
@@ -88,7 +89,7 @@ def cli(context: click.Context, /, **given: Any) -> None:
 def demo(outer: Options, /, **given: Any) -> None:
     """Play a recorded attack in the console; no root needed."""
     with failing_plainly():
-        _need_terminal()
+        need_terminal("`sentinel-tui watch`")
         from sentinel_tui.run import console, demo_source  # noqa: PLC0415 - as above
 
         console(demo_source(), merge(given, outer))
@@ -170,11 +171,6 @@ def _rule_checks(options: Options) -> list[preflight.Check]:
         found.append(preflight.Check("rule", ok, said, fix))
     registry.close()
     return found
-
-
-def _need_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Failure("the console needs a terminal; `sentinel-tui watch` prints JSON lines without one", USAGE)
 
 
 @contextmanager

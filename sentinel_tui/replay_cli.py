@@ -17,6 +17,7 @@ from sentinel_engine.text import inert
 from sentinel_engine.verify import verify
 from sentinel_tui.command import BAD, USAGE, Failure, common, failing_plainly, raw_stdout
 from sentinel_tui.config import Options, merge
+from sentinel_tui.terminal import need_terminal
 
 
 @click.command(
@@ -62,10 +63,9 @@ def replay(  # noqa: PLR0913 - one for each option
 
         if headless:
             run_headless(source, options, Watch(raw_stdout(), events=False), Limits(None, None))
-        elif sys.stdin.isatty() and sys.stdout.isatty():
-            console(source, options)
         else:
-            raise Failure("the console needs a terminal; --headless prints JSON lines without one", USAGE)
+            need_terminal("--headless")
+            console(source, options)
 
 
 def _paths(session: str, options: Options) -> Path | list[Path]:

@@ -243,7 +243,8 @@ def test_a_closed_terminal_ends_it_in_order(start: Callable[..., Console]) -> No
 def test_a_terminal_that_hangs_up_without_a_signal_ends_it_too(tmp_path: Path) -> None:
     """Who is not the foreground of its terminal gets no SIGHUP, and would read the end of it for ever."""
     ours, theirs = os.openpty()
-    with subprocess.Popen([COMMAND, "--session-dir", tmp_path], stdin=theirs, stdout=theirs, stderr=theirs) as process:
+    command, environment = [COMMAND, "--session-dir", tmp_path], {**os.environ, "TERM": "xterm-256color"}
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
         ending = os.pidfd_open(process.pid)
         shown = b""

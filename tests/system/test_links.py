@@ -106,6 +106,16 @@ def test_a_terminal_that_answers_nothing_is_drawn_all_the_same(open_link: Open) 
     assert link.left() == 0
 
 
+def test_a_terminal_without_a_cursor_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    link = Link([COMMAND, "demo", "--session-dir", str(tmp_path)], 80, 24, environment={"TERM": "dumb"})
+    try:
+        link.until(lambda screen: b"cannot move the cursor of a terminal of type dumb; set TERM" in screen)
+        assert link.left() == 2
+        assert b"\x1b" not in link.screen
+    finally:
+        link.close()
+
+
 @pytest.mark.parametrize("term", ["xterm", "screen", "tmux-256color", "linux", "vt100"])
 def test_every_usual_terminal_is_drawn_on_and_given_back(tmp_path: Path, term: str) -> None:
     link = Link([COMMAND, "demo", "--session-dir", str(tmp_path)], 80, 24, environment={"TERM": term, "COLORTERM": ""})

@@ -12,7 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Grid
-from textual.events import DescendantFocus
+from textual.events import DescendantFocus, Resize
 
 from sentinel_engine.snapshot import Snapshot
 from sentinel_engine.text import inert
@@ -114,8 +114,14 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
         self.view.pane, self.view.sort = self.pane, self.rules.sort
         self.view.grouped, self.view.hides_acknowledged = self.alerts.grouped, self.alerts.hides_acknowledged
 
-    def on_resize(self) -> None:
-        """Lay the bars out for the new width."""
+    def on_resize(self, event: Resize) -> None:
+        """Lay the bars out for the new width; not for one that is not the terminal's any more.
+
+        Textual has a screen send itself each size that it was laid out for: two of them would take turns for ever.
+        """
+        if event.size != self.app.size:
+            event.prevent_default()
+            return
         self._fold()
         self.call_after_refresh(self._refresh_bars)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from textual import events
+from textual.geometry import Size
 
 from sentinel_tui.screens.palette import Palette
 from sentinel_tui.screens.processes import ProcessesScreen
@@ -10,6 +12,7 @@ from tests.console.test_alerts_pane import Shown, press, shown, text, until
 from tests.console.test_console import NARROW, console
 
 __all__ = ["shown"]  # a fixture
+_ENDLESS = 50
 
 
 async def test_a_click_beside_a_screen_that_has_become_smaller_does_no_harm() -> None:
@@ -20,6 +23,28 @@ async def test_a_click_beside_a_screen_that_has_become_smaller_does_no_harm() ->
         palette.post_message(events.Click(palette, 100, 30, 0, 0, 1, False, False, False, 100, 30))
         await it.pilot.pause()
         assert it.app.screen is palette
+
+
+@pytest.mark.parametrize("keys", [(), ("question_mark",), ("5",), ("ctrl+p",)])
+async def test_two_sizes_at_once_settle_on_the_newer(keys: tuple[str, ...]) -> None:
+    async with console() as it:
+        await it.press(*keys)
+        screen, layouts = it.app.screen, 0
+
+        def count(_: object) -> None:
+            nonlocal layouts
+            layouts += 1
+            if layouts > _ENDLESS:
+                screen.stack_updates = 0  # lays nothing out any more, or this test would not end
+
+        screen.screen_layout_refresh_signal.subscribe(screen, count)
+        it.app._size = Size(*NARROW)
+        for size in (Size(90, 30), Size(*NARROW)):
+            screen.post_message(events.Resize(size, size))
+            screen.call_later(screen.check_idle)  # between the two, so that they are not taken for one
+        await it.pilot.pause(0.5)
+        assert layouts <= _ENDLESS
+        assert screen.size == Size(*NARROW)
 
 
 async def test_a_click_beside_the_palette_closes_it_once() -> None:

@@ -6,22 +6,21 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import psutil
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.screen import Screen
 
 from sentinel_engine.resources import data_dir
 from sentinel_tui import clipboard
 from sentinel_tui.config import Options, config_folders
 from sentinel_tui.console import MainScreen
-from sentinel_tui.keymap import PANE, PROCESSES, with_keys
+from sentinel_tui.keymap import PANE, PROCESSES, Action, with_keys
 from sentinel_tui.screens.choice import ChoiceScreen
 from sentinel_tui.screens.event_page import as_text
-from sentinel_tui.screens.palette import Palette
+from sentinel_tui.screens.palette import PaletteScreen
 from sentinel_tui.screens.themes import ThemesScreen
 from sentinel_tui.state import ViewState
 from sentinel_tui.terminal_driver import Link, TerminalDriver
@@ -83,6 +82,10 @@ class SentinelApp(App[None]):
     def link(self) -> Link:
         """How far the terminal is behind; without a terminal of our own, not at all."""
         return self._driver.link if isinstance(self._driver, TerminalDriver) else self._no_link
+
+    def key(self, action: str) -> str:
+        """The key of the action with this id, as people write it: the user may have given it another."""
+        return next(one.shown for one in self.actions if one.id == action)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Textual asks for these before our first theme is set."""
@@ -180,7 +183,7 @@ class SentinelApp(App[None]):
         """Copy one field of what is selected."""
         fields = pane.fields() if isinstance(pane := self.focused, LinePane) else {}
         if not fields:
-            self.main.tell("there are no fields to choose from here; c copies the line")
+            self.main.tell(f"there are no fields to choose from here; {self.key('pane.copy')} copies the line")
             return
         texts = {name: as_text(value) for name, value in fields.items()}
 
@@ -192,18 +195,18 @@ class SentinelApp(App[None]):
 
     def action_help_quit(self) -> None:
         """Ctrl+C: no surprise, a hint."""
-        key = next(action.shown for action in self.actions if action.id == "quit")
-        self.main.status.tell(f"press {key} to quit")
+        self.main.status.tell(f"press {self.key('quit')} to quit")
 
-    def action_command_palette(self) -> None:
-        """Every action by its name."""
-        if not isinstance(self.screen, Palette):
-            self.push_screen(Palette())
+    async def action_command_palette(self) -> None:
+        """Every action that can be done here, those of the current pane first."""
+        if isinstance(self.screen, PaletteScreen):
+            return
+        here = self.main.context
+        offered = [action for action in self.main.possible() if action.context not in {PANE, PROCESSES}]
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - the same on each
-        """The command palette: what the keys do."""
-        for action in self.main.possible():
-            if action.context not in {PANE, PROCESSES}:
-                sentence = f"{action.help[:1].upper()}{action.help[1:]}  ({action.id})"
-                where = f"key: {action.shown} · {action.context.lower()}"
-                yield SystemCommand(sentence, where, partial(self.main.do, action))
+        def chosen(action: Action | None) -> None:
+            if action:
+                self.main.run_worker(self.main.do(action), group="commands")
+
+        palette = PaletteScreen(sorted(offered, key=lambda action: action.context != here))
+        await self.push_screen(palette, chosen)  # the next key, which may be here already, is for its line

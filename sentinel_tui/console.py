@@ -165,14 +165,14 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
             done = figures.bar(hunt.progress, _PROGRESS_WIDTH)
             self.tell(
                 f"{hunt.rule} over the past {done} {hunt.progress:.0%}: {hunt.matches:,} matches in {hunt.events:,} "
-                "events; h stops it"
+                f"events; {self.key('rule.hunt')} stops it"
             )
         if snapshot.notices and snapshot.notices != self._notices:
             self._notices = snapshot.notices
             # The answer to a command is a notice too, but that was told already, and as what it is.
             newest = snapshot.notices[-1]
             if not (self.answer and (newest.endswith(self.answer) or self.answer.endswith(newest))):
-                said = f"{newest}; h runs it over the past" if _RELOADED.search(newest) else newest
+                said = f"{newest}{self.offer_hunt()}" if _RELOADED.search(newest) else newest
                 self.tell(said, bad=newest in snapshot.warnings)
         if (problem := snapshot.source.problem or snapshot.source.cut) != self._problem:
             self._problem = problem
@@ -187,7 +187,12 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
     def _refresh_bars(self) -> None:
         self._show_header(self.pipeline.snapshot())
         self.tabs.show(PANES, self.pane)
-        self.keys.show([one for one in self.possible() if one.context in {REPLAY, SCREEN, _CONTEXTS[self.pane]}])
+        self.keys.show([one for one in self.possible() if one.context in {REPLAY, SCREEN, self.context}])
+
+    @property
+    def context(self) -> str:
+        """Where the keys of the current pane work."""
+        return _CONTEXTS[self.pane]
 
     def possible(self) -> Sequence[Action]:
         """What can be done with this source, whichever pane is current."""
@@ -266,7 +271,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
         self._fold()
         self.application.take_mouse(not self._plain)
         self.call_after_refresh(self.events.fill)
-        self.tell("plain and still: select with the mouse; z goes back" if self._plain else "")
+        self.tell(f"plain and still: select with the mouse; {self.key('plain')} goes back" if self._plain else "")
 
     def action_leave_plain(self) -> None:
         """Back from the plain view."""
@@ -299,7 +304,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
 
     def action_help(self) -> None:
         """The keys."""
-        self.app.push_screen(ReportScreen("Keys", help_page(self.actions, _CONTEXTS[self.pane])))
+        self.app.push_screen(ReportScreen("Keys", help_page(self.actions, self.context)))
 
     async def do(self, action: Action) -> None:
         """Do this where it belongs: over no other screen, and in its pane."""

@@ -288,7 +288,7 @@ def _refuse(identity: Identity, target: Target) -> None:
         if stat.flags & _PF_KTHREAD:
             raise ResponseError(f"{target} is a thread of the kernel, which takes no signal")
         if stat.pid == os.getpid():
-            raise ResponseError(f"{target} is this console; q leaves it")
+            raise ResponseError(f"{target} is this console itself")
 
 
 def _comm(pid: int) -> str:

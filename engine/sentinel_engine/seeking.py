@@ -44,7 +44,7 @@ class Seeker:
     def _alert_before(self) -> str:
         seq = self._source.playback.alert_before()
         if seq is None:
-            raise LookupError("there is no alert before this; N goes on to the next one")
+            raise LookupError("there is no alert before this")
         return self._leave(Goal("the alert before", seq=seq, stay=True))
 
     def _leave(self, goal: Goal) -> str:

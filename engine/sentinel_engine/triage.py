@@ -103,7 +103,7 @@ class Suppressions:
     def add(self, wish: Wish, now_ns: int) -> int:
         """From now on; its number. Raises FilterError when there are too many."""
         if len(self._all) >= _MOST:
-            raise FilterError(f"there are {_MOST} suppressions already; X removes some", 0)
+            raise FilterError(f"there are {_MOST} suppressions already; show some of them again first", 0)
         self._made += 1
         until = None if wish.seconds is None else now_ns + wish.seconds * 1_000_000_000
         self._all.append(_Suppression(self._made, wish, until))
@@ -206,7 +206,7 @@ class TriageControl:
         def suppress() -> str:
             hidden = self._book().suppress(wish)
             how_long = "for the rest of the session" if wish.seconds is None else f"for {_in_words(wish.seconds)}"
-            said = f"suppressed {how_long}: {wish.where.text}; {hidden:,} on the screen hidden; X lists them"
+            said = f"suppressed {how_long}: {wish.where.text}; {hidden:,} on the screen hidden"
             self._host.record_action("suppress", wish.where.text, said)
             return said
 

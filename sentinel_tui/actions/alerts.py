@@ -58,7 +58,7 @@ class AlertActions(ActionScreen):
         """List what is suppressed; Enter shows it again."""
         found = self.pipeline.snapshot().suppressions
         if not found:
-            self.tell("nothing is suppressed; x on an alert hides it and what is like it")
+            self.tell(f"nothing is suppressed; {self.key('alert.suppress')} on an alert hides it and what is like it")
             return
         lines = [
             f"{one.hidden:>6,} hidden  until {one.until[11:16] or 'the end'}  {inert(one.text, 200)}" for one in found

@@ -47,6 +47,10 @@ class ActionScreen(Screen[None]):
         """The app, which has the terminal."""
         return cast("SentinelApp", self.app)
 
+    def key(self, action: str) -> str:
+        """The key of the action with this id, as people write it."""
+        return self.application.key(action)
+
     def action_pane(self, name: str) -> None:
         """Go to this pane."""
         raise NotImplementedError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from textual.app import SuspendNotSupported
 
@@ -15,11 +14,13 @@ from sentinel_tui.editor import EditorError, edit, sources
 from sentinel_tui.screens.choice import ChoiceScreen
 from sentinel_tui.screens.confirm import Question
 
-_HUNT: Final = "; h runs it over the past"
-
 
 class RuleActions(ActionScreen):
     """On the selected rule, or on all of them."""
+
+    def offer_hunt(self) -> str:
+        """What can be done with a rule that has just begun to run, for the end of a sentence."""
+        return f"; {self.key('rule.hunt')} runs it over the past"
 
     def action_toggle_rule(self) -> None:
         """Switch the selected rule off after a question, or on when it is not running."""
@@ -27,7 +28,7 @@ class RuleActions(ActionScreen):
         if rule is None:
             return
         if rule.state is not RuleState.ENABLED:
-            self.await_answer(control.set_enabled(rule.id, True), _HUNT)
+            self.await_answer(control.set_enabled(rule.id, True), self.offer_hunt())
             return
         question = Question(
             f"Switch {inert(rule.id, 40)} off?",
@@ -43,7 +44,7 @@ class RuleActions(ActionScreen):
     def action_reload_rule(self) -> None:
         """Load the selected rule's file again."""
         if rule := self.rules.rule:
-            self.await_answer(self.pipeline.rules.reload(rule.id), _HUNT)
+            self.await_answer(self.pipeline.rules.reload(rule.id), self.offer_hunt())
 
     def action_reload_all(self) -> None:
         """Load every rule again."""
@@ -52,7 +53,7 @@ class RuleActions(ActionScreen):
     def action_roll_back(self) -> None:
         """Let the selected rule's generation before run again."""
         if rule := self.rules.rule:
-            self.await_answer(self.pipeline.rules.roll_back(rule.id), _HUNT)
+            self.await_answer(self.pipeline.rules.roll_back(rule.id), self.offer_hunt())
 
     def action_shadow(self) -> None:
         """Let what is on disk run beside the selected rule, or end that."""
@@ -63,7 +64,7 @@ class RuleActions(ActionScreen):
     def action_promote(self) -> None:
         """Let the selected rule's shadow be the rule."""
         if rule := self.rules.rule:
-            self.await_answer(self.pipeline.rules.promote(rule.id), _HUNT)
+            self.await_answer(self.pipeline.rules.promote(rule.id), self.offer_hunt())
 
     def action_hunt(self) -> None:
         """Run the selected rule over the past, or stop that."""

@@ -72,7 +72,7 @@ class StreamActions(ProcessActions):
         if self.events.search:
             self._look_for(self.events.search, older=older)
         else:
-            self.tell("nothing is searched for; / begins a search")
+            self.tell(f"nothing is searched for; {self.key('search')} begins a search")
 
     def action_end_search(self) -> None:
         """Stop looking, and set nothing off any more."""
@@ -85,7 +85,7 @@ class StreamActions(ProcessActions):
         from_newest = self.events.following  # which then is looked at too
         row = self.events.selected()
         if row is None:
-            self.tell("there is no event to search in; f changes the filter, an empty one shows all")
+            self.tell(f"there is no event to search in; {self.key('filter')} changes the filter")
             return
         self._stop_search = stop = threading.Event()
         start, where = row.seq + from_newest, self.events.where
@@ -96,12 +96,12 @@ class StreamActions(ProcessActions):
             if stop.is_set():
                 return
             if seq is None or not await self.events.go_to(seq):
-                where_not, other = (
-                    ("older", "N looks at what is newer") if older else ("newer", "n looks at what is older")
-                )
-                self.tell(f"no more matches of {search.text} among what is {where_not}; {other}")
+                here, there = ("older", "newer") if older else ("newer", "older")
+                other = f"{self.key(f'event.{there}')} looks at what is {there}"
+                self.tell(f"no more matches of {search.text} among what is {here}; {other}")
             else:
-                self.tell(f"found {search.text}: n older, N newer, esc ends it")
+                keys = f"{self.key('event.older')} older, {self.key('event.newer')} newer, esc ends it"
+                self.tell(f"found {search.text}: {keys}")
 
         self.run_worker(look(), group="search")
 
@@ -133,8 +133,9 @@ class StreamActions(ProcessActions):
 
     async def _go_to(self, seq: int, what: str) -> None:
         if not await self.events.go_to(seq):
-            hidden = "the filter hides it; f changes the filter" if self.events.where else "an export still has it"
-            self.tell(f"the event of that {what} is not in the stream: {hidden}")
+            change = f"the filter hides it; {self.key('filter')} changes the filter"
+            why = change if self.events.where else "an export still has it"
+            self.tell(f"the event of that {what} is not in the stream: {why}")
 
     def action_bookmark_event(self) -> None:
         """Put a bookmark on the event, or take it away."""

@@ -1,29 +1,113 @@
-"""Every action by its name, to be found by typing."""
+"""Every action by what it does, to be found by typing."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
-from textual.await_complete import AwaitComplete
-from textual.command import CommandList, CommandPalette
-from textual.errors import NoWidget
-from textual.events import Click
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.fuzzy import Matcher
+from textual.widgets import Input
+
+from sentinel_tui.keymap import Action
+from sentinel_tui.screens.overlay import Overlay
+from sentinel_tui.widgets.line_bar import LineInput
+from sentinel_tui.widgets.lines import SelectPane
+from sentinel_tui.widgets.paint import Span, fit
+
+_KEY_WIDTH, _WHERE_WIDTH = 10, 20
+_LONGEST: Final = 100
 
 
-class Palette(CommandPalette):
-    """Textual's, which fails in four ways that a burst of keys or a tiny screen can bring about."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    action: Action
 
-    def _action_command_list(self, action: str) -> None:
-        # A page key while the list is empty, or has no room.
-        commands = self.query_one(CommandList)
-        if commands.option_count and commands.scrollable_content_region.height:
-            super()._action_command_list(action)
+    @property
+    def key(self) -> str:
+        return self.action.id
 
-    def _on_click(self, event: Click) -> None:  # type: ignore[override] # as it is there
-        event.prevent_default()  # or Textual's runs once more after ours, with its error
-        with suppress(NoWidget):  # a click beside a screen that has just become smaller
-            super()._on_click(event)
+    @property
+    def text(self) -> str:
+        """What is looked in."""
+        return f"{self.action.help} ({self.action.id})"
 
-    def dismiss(self, result: None = None) -> AwaitComplete:
-        """Close once: a second key may be for what is closing already."""
-        return super().dismiss(result) if self.is_current else AwaitComplete()
+
+class _Entries(SelectPane[_Entry], can_focus=False):
+    """The keys stay with the line that is typed."""
+
+    def spans(self, row: _Entry, width: int) -> Sequence[Span]:
+        action, room = row.action, width - _KEY_WIDTH - _WHERE_WIDTH
+        return [
+            (fit(action.shown, _KEY_WIDTH), "accent strong"),
+            (fit(row.text, room), "text"),
+            (fit(action.context.lower(), _WHERE_WIDTH, right=True), "muted"),
+        ]
+
+
+class PaletteScreen(Overlay[Action | None]):
+    """Enter does the selected action, Escape none. ``actions``: in the order in which all of them are listed.
+
+    Not Textual's: bursts of keys, clicks and tiny screens make that one raise.
+    """
+
+    # Without priority: the line takes them, in their order among what is typed.
+    BINDINGS: ClassVar = [
+        Binding("enter", "take", "do it"),
+        Binding("escape", "dismiss(None)", "none"),
+        *(
+            Binding(key, f"move('{what}', {sign})", "move")
+            for key, what, sign in (
+                ("up", "step", -1), ("down", "step", 1), ("pageup", "page", -1), ("pagedown", "page", 1),
+            )
+        ),
+    ]  # fmt: skip
+
+    def __init__(self, actions: Sequence[Action]) -> None:
+        super().__init__()
+        self._all = [_Entry(action) for action in actions]
+        self._line = LineInput(max_length=_LONGEST, compact=True, placeholder="what to do; a few letters of it find it")
+        self._line.cursor_blink = False
+        self._list = _Entries(id="palette")
+        self._list.border_title, self._list.border_subtitle = "What can be done", "enter does it · esc none"
+        self._list.show(self._all)
+        self._found = ""  # what the list was found by
+
+    def compose(self) -> ComposeResult:
+        """The line, and what it finds."""
+        yield self._line
+        yield self._list
+
+    def on_mount(self) -> None:
+        """The keys are for the line."""
+        self.set_focus(self._line)
+
+    @on(Input.Changed)
+    def _find(self) -> None:
+        typed = self._line.value.strip()
+        if typed == self._found:
+            return
+        self._found = typed
+        found = _best(self._all, typed) if typed else self._all
+        self._list.show(found, [("Nothing is called so; fewer letters find more.", "muted")])
+        self._list.select(0)
+
+    async def action_move(self, how: str, steps: int) -> None:
+        """Select another one."""
+        self._find()
+        await self._list.run_action(f"{how}({steps})")
+
+    async def action_take(self) -> None:
+        """Do the selected one."""
+        self._find()  # the message that the line changed may come after this key
+        if entry := self._list.selected:
+            await self.action_dismiss(entry.action)
+
+
+def _best(entries: Sequence[_Entry], typed: str) -> Sequence[_Entry]:
+    matcher = Matcher(typed)
+    scores = {entry: matcher.match(entry.text) for entry in entries}
+    return sorted((entry for entry in entries if scores[entry]), key=scores.__getitem__, reverse=True)

@@ -181,7 +181,7 @@ def _coverage(snapshot: Snapshot, width: int) -> list[Line]:
     kept_out = "of kinds while they were off, or of processes out of scope"
     lines: list[Line] = [(), *fact("scope", snapshot.scope or "everybody", width)]
     lines += [(), *fact("off now", ", ".join(snapshot.off) or "no kind", width), *fact("", nobody_asks, width, "muted")]
-    kept_off = "alerts that X lists: in the session, but not on the screen"
+    kept_off = "suppressed alerts: in the session, but not on the screen"
     for label, counts, meaning in (
         ("limited", snapshot.suppressed, limit),
         ("kept out", snapshot.filtered, kept_out),

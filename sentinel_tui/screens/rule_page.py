@@ -53,7 +53,7 @@ def rule_page(rule: RuleView, trend: Sequence[Sample] = (), alerts: Sequence[Ale
 
 def _facts(rule: RuleView) -> Mapping[str, str]:
     memory, size, ns = rule.memory_bytes, figures.size, figures.nanoseconds
-    before = f"  (b goes back to {rule.previous_sha256[:_SHORT_HASH]})" if rule.previous_sha256 else ""
+    before = f"  (rolling back: to {rule.previous_sha256[:_SHORT_HASH]})" if rule.previous_sha256 else ""
     kinds = ", ".join(f"{reason} ×{count:,}" for reason, count in rule.traps_by_kind.items())
     return {
         "title": rule.title,

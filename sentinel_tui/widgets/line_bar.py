@@ -36,7 +36,7 @@ class Prompt:
     history: list[str] = field(default_factory=list)
 
 
-class _Line(Input):
+class LineInput(Input):
     """Takes keys in their order: Textual does what they are bound to later than it inserts characters.
 
     On a slow link keys come in bursts, and a backspace is for what stands there when it was pressed.
@@ -82,7 +82,7 @@ class LineBar(Vertical):
 
     def compose(self) -> ComposeResult:
         """The input and the error below it."""
-        yield _Line(max_length=_MAX_LINE, compact=True, select_on_focus=False)
+        yield LineInput(max_length=_MAX_LINE, compact=True, select_on_focus=False)
         yield Static(markup=False)
 
     @property

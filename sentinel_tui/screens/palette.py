@@ -18,7 +18,7 @@ from sentinel_tui.widgets.line_bar import LineInput
 from sentinel_tui.widgets.lines import SelectPane
 from sentinel_tui.widgets.paint import Span, fit
 
-_KEY_WIDTH, _WHERE_WIDTH = 10, 20
+_KEY_WIDTH, _ID_WIDTH = 10, 20
 _LONGEST: Final = 100
 
 
@@ -33,18 +33,18 @@ class _Entry:
     @property
     def text(self) -> str:
         """What is looked in."""
-        return f"{self.action.help} ({self.action.id})"
+        return f"{self.action.help} {self.action.id}"
 
 
 class _Entries(SelectPane[_Entry], can_focus=False):
     """The keys stay with the line that is typed."""
 
     def spans(self, row: _Entry, width: int) -> Sequence[Span]:
-        action, room = row.action, width - _KEY_WIDTH - _WHERE_WIDTH
+        action, room = row.action, width - _KEY_WIDTH - _ID_WIDTH
         return [
             (fit(action.shown, _KEY_WIDTH), "accent strong"),
-            (fit(row.text, room), "text"),
-            (fit(action.context.lower(), _WHERE_WIDTH, right=True), "muted"),
+            (fit(action.help, room), "text"),
+            (fit(action.id, _ID_WIDTH, right=True), "muted"),
         ]
 
 

@@ -141,13 +141,13 @@ async def test_the_palette_says_when_nothing_is_called_so_and_goes_on() -> None:
 
 async def test_the_palette_shows_the_users_keys() -> None:
     async with console({"export": "f5"}) as it:
-        await it.press("ctrl+p", *"(export)")
+        await it.press("ctrl+p", *"file export")
         assert it.lines[2].startswith("┃ ▸f5 ")
 
 
 async def test_the_palette_leaves_a_page_that_is_open() -> None:
     async with console() as it:
-        await it.press("2", "enter", "ctrl+p", *"(loss)", "enter")
+        await it.press("2", "enter", "ctrl+p", *"lost loss", "enter")
         await it.until(lambda: "Lost, and not collected" in it.text)
         assert len(it.app.screen_stack) == 2
 

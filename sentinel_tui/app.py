@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import psutil
 from textual.app import App
@@ -17,7 +17,7 @@ from sentinel_engine.resources import data_dir
 from sentinel_tui import clipboard
 from sentinel_tui.config import Options, config_folders
 from sentinel_tui.console import MainScreen
-from sentinel_tui.keymap import PANE, PROCESSES, Action, with_keys
+from sentinel_tui.keymap import PANE, PROCESSES, Action, app_bindings, with_keys
 from sentinel_tui.screens.choice import ChoiceScreen
 from sentinel_tui.screens.event_page import as_text
 from sentinel_tui.screens.palette import PaletteScreen
@@ -53,6 +53,8 @@ class SentinelApp(App[None]):
 
     TITLE = "sentinel-tui"
     CSS_PATH = "console.tcss"
+    BINDINGS: ClassVar = app_bindings()
+    ENABLE_COMMAND_PALETTE = False  # there is one of our own
 
     def __init__(
         self, pipeline: Pipeline, options: Options | None = None, view: ViewState | None = None, notice: str = ""
@@ -197,7 +199,7 @@ class SentinelApp(App[None]):
         """Ctrl+C: no surprise, a hint."""
         self.main.status.tell(f"press {self.key('quit')} to quit")
 
-    async def action_command_palette(self) -> None:
+    async def action_palette(self) -> None:
         """Every action that can be done here, those of the current pane first."""
         if isinstance(self.screen, PaletteScreen):
             return

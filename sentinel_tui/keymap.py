@@ -22,7 +22,7 @@ _PREFIXES: Final = {
     PROCESSES: "processes",
 }  # fmt: skip
 # What these keys do is needed to get out of anything; terminals send the others in place of enter, tab and backspace.
-_FIXED: Final = {"escape", "backspace", *(f"ctrl+{letter}" for letter in "cphijm")}
+_FIXED: Final = {"escape", "backspace", *(f"ctrl+{letter}" for letter in "chijm")}
 _NAMED: Final = {
     *("space", "enter", "tab", "shift+tab", "insert", "delete", "home", "end", "pageup", "pagedown"),
     *("up", "down", "left", "right"),
@@ -94,6 +94,7 @@ _SCREEN: Final = (
     ),
     Action("l", "screen.loss", "l", "", "what was lost, and what is not collected: how much, where, of which kind"),
     Action("t", "screen.next_theme", "t", "theme", "change the theme"),
+    Action("ctrl+p", "app.palette", "ctrl+p", "", "find any of these by a word of it, and do it", called="palette"),
     Action(
         "ctrl+z", "app.suspend_process", "ctrl+z", "", "to the shell; nothing is collected until `fg`", called="suspend"
     ),
@@ -230,6 +231,15 @@ def bindings(context: str) -> list[BindingType]:
         Binding(a.key, a.name, a.label or a.help, show=False, priority=True, id=a.id)
         for a in ACTIONS
         if a.context == context
+    ]
+
+
+def app_bindings() -> list[BindingType]:
+    """Textual's bindings for what the app does, whichever page is open."""
+    return [
+        Binding(a.key, a.name.removeprefix("app."), a.help, show=False, priority=True, id=a.id)
+        for a in ACTIONS
+        if a.context == SCREEN and a.name.startswith("app.")
     ]
 
 

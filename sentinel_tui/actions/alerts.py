@@ -14,7 +14,7 @@ from sentinel_tui.screens.alert_page import AlertScreen
 from sentinel_tui.screens.choice import ChoiceScreen
 from sentinel_tui.widgets.line_bar import Prompt
 
-_FILTER: Final = Prompt("filter the alerts: severity=high rule=reverse-shell comm=sh", parse_alert_filter)
+_FILTER: Final = Prompt("filter the alerts: severity>=high rule=reverse-shell comm=sh", parse_alert_filter)
 _NOTE: Final = Prompt("note: what you know about it; an empty line takes the note away", lambda text: text[:MAX_NOTE])
 _PREVIEWED: Final = 200
 _BEFORE, _AFTER = 15, 10

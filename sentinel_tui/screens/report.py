@@ -150,6 +150,8 @@ _FILTER_HELP: Sequence[Line] = (
     (("shadow              ", "strong"), ("the word in program, arguments, path or address", "text")),
     (("kind=exec           ", "strong"), ("a field with this value: kind, pid, uid, comm, path, port …", "text")),
     (("uid!=0              ", "strong"), ("a field without it", "text")),
+    (("path~=/tmp          ", "strong"), ("a field that contains it", "text")),
+    (("uid>=1000 time<10:22", "strong"), (" numbers, times, and an alert's severity: > >= < <=", "text")),
     (("kind=open comm=cat  ", "strong"), ("words are AND-ed; quote a value that has spaces", "text")),
 )
 _PRIVILEGES: Sequence[Line] = (

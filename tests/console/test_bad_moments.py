@@ -53,7 +53,7 @@ async def test_the_palette_opens_again_while_the_one_before_is_closing() -> None
         closing = it.app.screen
         assert isinstance(closing, PaletteScreen)
         closing.dismiss()
-        await it.app.action_command_palette()
+        await it.app.action_palette()
         await it.pilot.pause()
         assert it.app.screen is not closing
         assert isinstance(it.app.screen, PaletteScreen)

@@ -26,6 +26,7 @@ def accepts(text: str, record: bytes, image: Image | None = None) -> bool:
     [
         "", "  ", "shadow", "SHADOW", "cat shadow", "kind=open", "kind = open", "pid=42 comm=cat", "open",
         "path=/etc/shadow", "kind!=exec", "new_path!=/x", '"etc/sha"', 'path="/etc/shadow"', "flags=O_RDONLY",
+        "pid>41", "pid>=42 pid<=42", "pid<0x2b", "ret>=0", "path~=ETC/sh", "kind~=op", "time>=00:00 time<24:00",
     ],
 )  # fmt: skip
 def test_matches(text: str) -> None:
@@ -33,8 +34,12 @@ def test_matches(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["passwd", "pid=4", "path=shadow", "kind=exec", "kind!=open", "cat dog", "ope", "addr=x"]
-)
+    "text",
+    [
+        "passwd", "pid=4", "path=shadow", "kind=exec", "kind!=open", "cat dog", "ope", "addr=x", "pid>42",
+        "path~=passwd", "flags>1", "new_path~=x", "time<00:00",
+    ],
+)  # fmt: skip
 def test_does_not_match(text: str) -> None:
     assert not accepts(text, SHADOW)
 
@@ -50,6 +55,9 @@ def test_a_word_finds_the_program_from_the_process_table() -> None:
     [
         ("pth=/etc", "no event has a field pth; near: path", 0),
         ("cat kind=opne", "there is no kind opne; near: open", 4),
+        ("comm>cat", "> compares numbers, times and severities; cat is none", 0),
+        ("cat time>=noon", "noon is no time; write 10:22", 4),
+        ("pid>=", "a value is missing after pid>=", 5),
         ("pid=", "a value is missing after pid=", 4),
         ('cat "open', "a quote is opened and not closed", 4),
         ("x" * (MAX_FILTER + 1), "a filter has at most 1024 characters", MAX_FILTER),

@@ -46,6 +46,21 @@ def test_what_is_proposed_hides_the_alert_itself(event: dict[str, object]) -> No
     assert not parse_wish(proposal(one)).hides(alert("another"))
 
 
+@pytest.mark.parametrize("line", ["severity>=high", "severity<critical", "severity=high", "severity>low", "rule~=R"])
+def test_severities_have_an_order(line: str) -> None:
+    assert parse_wish(line).hides(alert())
+
+
+@pytest.mark.parametrize("line", ["severity>high", "severity>=critical", "severity<=medium", "rule~=x", "note~=x"])
+def test_what_is_on_the_other_side_stays(line: str) -> None:
+    assert not parse_wish(line).hides(alert())
+
+
+def test_a_severity_that_there_is_not_is_said() -> None:
+    with pytest.raises(FilterError, match="there is no severity bad; there are info, low, medium, high, critical"):
+        parse_wish("severity>=bad")
+
+
 def test_what_tells_of_coverage_is_never_hidden() -> None:
     spec = coverage(LOST, VERDICT.spec, "", "it is in quarantine", 0).spec
     assert spec.id.startswith("coverage-lost:")

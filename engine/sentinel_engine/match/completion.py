@@ -8,13 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sentinel_engine.match.plain import FIELDS
+from sentinel_engine.match.plain import FIELDS, OPERATOR
 from sentinel_engine.schema import KIND_BY_NAME
 from sentinel_engine.text import inert
 
 _MOST: Final = 50
 _MAX_VALUE: Final = 256
-_WORD: Final = re.compile(r'(?:(?P<field>[A-Za-z]\w*)(?P<op>!?=))?(?P<quote>"?)(?P<begun>(?(quote)[^"]*|[^\s"]*))$')
+_WORD: Final = re.compile(
+    rf'(?:(?P<field>[A-Za-z]\w*)(?P<op>{OPERATOR}))?(?P<quote>"?)(?P<begun>(?(quote)[^"]*|[^\s"]*))$'
+)
 _PATHS: Final = frozenset({"path", "new_path", "exe", "cwd", "target", "before", "put_old"})
 
 

@@ -17,7 +17,6 @@ from textual.events import DescendantFocus, Resize
 from sentinel_engine.snapshot import Snapshot
 from sentinel_engine.text import inert
 from sentinel_tui.actions.alerts import AlertActions
-from sentinel_tui.actions.processes import ProcessActions
 from sentinel_tui.actions.replay import ReplayActions
 from sentinel_tui.actions.rules import RuleActions
 from sentinel_tui.actions.stream import StreamActions
@@ -56,7 +55,7 @@ def _limits(snapshot: Snapshot) -> str:
     return " · ".join(filter(None, (inert(snapshot.scope, 200), off)))
 
 
-class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, ReplayActions):
+class MainScreen(AlertActions, RuleActions, StreamActions, ReplayActions):
     """Polls the pipeline; owns the filter and the pause."""
 
     BINDINGS: ClassVar = [
@@ -210,7 +209,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ProcessActions, Repla
 
     @on(AlertsPane.Selected)
     def _show_tree(self) -> None:
-        self.processes.show_alert(self.alerts.alert)
+        self.processes.show_alert(self.alerts.alert, self.users())
 
     @on(DescendantFocus)
     def _note_pane(self, event: DescendantFocus) -> None:

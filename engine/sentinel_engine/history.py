@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from sentinel_engine.match.plain import Filter
-from sentinel_engine.records import Batch, Record
+from sentinel_engine.processes import TICK_NS
+from sentinel_engine.records import LEADER_START, TGID, Batch, Record
 from sentinel_engine.schema import ALL_KINDS, KINDS
 
 DEFAULT_BYTES: Final = 32 << 20
@@ -61,8 +62,8 @@ class History:
     ) -> list[dict[str, Any]]:
         """The newest ``limit`` events that match, oldest first; only with ``after`` < ``seq`` < ``before``.
 
-        ``view`` turns a record into its event object. A filter without a needle decodes every event of the kinds it
-        may match, some 7 µs each: call it from a thread that may take a second or two.
+        ``view`` turns a record into its event object. A filter with neither needle nor pid decodes every event of the
+        kinds it may match, some 7 µs each: call it from a thread that may take a second or two.
         """
         found: list[dict[str, Any]] = []
         for batch in self._newest_first(before):
@@ -107,12 +108,26 @@ class History:
 
 def _candidates(batch: Batch, where: Filter | None, end: int) -> Iterator[int]:
     """Indexes below ``end`` that can match, newest first, without decoding a record."""
-    if where is None or (where.needle is None and where.mask == ALL_KINDS):
+    if where is None or (where.needle is None and where.pid is None and where.mask == ALL_KINDS):
         return iter(range(end - 1, -1, -1))
     if not any(batch.counts[kind.number] for kind in KINDS if where.mask & kind.bit):
         return iter(())
-    indexes = range(end - 1, -1, -1) if where.needle is None else _containing(batch, where.needle, end)
+    if where.pid is not None:
+        indexes: Iterable[int] = _of_process(batch, where.pid, where.tick, end)
+    elif where.needle is not None:
+        indexes = _containing(batch, where.needle, end)
+    else:
+        indexes = range(end - 1, -1, -1)
     return (i for i in indexes if where.mask >> batch.data[batch.offsets[i] + 4] & 1)
+
+
+def _of_process(batch: Batch, pid: int, tick: int | None, end: int) -> Iterator[int]:
+    """Some 40 ns for each record that is of another process."""
+    words, start = memoryview(batch.data).cast("I"), memoryview(batch.data).cast("Q")
+    for index in range(end - 1, -1, -1):
+        at = batch.offsets[index]
+        if words[at + TGID >> 2] == pid and (tick is None or start[at + LEADER_START >> 3] // TICK_NS == tick):
+            yield index
 
 
 def _containing(batch: Batch, needle: bytes, end: int) -> Iterator[int]:

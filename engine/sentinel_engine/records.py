@@ -18,6 +18,8 @@ _HEADER: Final = struct.Struct("<IHBBQQIIIIQIIIIQIIq16s4Q4H")
 assert _HEADER.size == HEADER_SIZE
 _LENGTH: Final = struct.Struct("<I")
 _TIME: Final = struct.Struct("<Q")
+# Where a record has the number of its process, u32, and the start of its first thread, u64 ns since boot.
+TGID, LEADER_START = 28, 40
 UNSET_ID: Final = 0xFFFFFFFF  # a user id that was never set: loginuid before a login
 
 

@@ -9,7 +9,7 @@ from sentinel_engine.match.plain import Filter, parse
 from sentinel_engine.snapshot import Alert
 from sentinel_engine.text import inert
 from sentinel_engine.triage import MAX_NOTE, Wish, parse_alert_filter, parse_wish, proposal
-from sentinel_tui.actions.base import ActionScreen
+from sentinel_tui.actions.processes import ProcessActions
 from sentinel_tui.screens.alert_page import AlertScreen
 from sentinel_tui.screens.choice import ChoiceScreen
 from sentinel_tui.widgets.line_bar import Prompt
@@ -20,7 +20,7 @@ _PREVIEWED: Final = 200
 _BEFORE, _AFTER = 15, 10
 
 
-class AlertActions(ActionScreen):
+class AlertActions(ProcessActions):
     """On the selected alert, or on all of the selected group."""
 
     def action_acknowledge(self) -> None:
@@ -99,11 +99,18 @@ class AlertActions(ActionScreen):
                 )
 
         title = f"Alert: {inert(alert.rule.id)}"
-        self.app.push_screen(AlertScreen(title, look, act, lambda: self._around(alert)))
+        self.app.push_screen(
+            AlertScreen(
+                title, look, act, around=lambda: self._around(alert), users=self.users(),
+                open_process=lambda: self.open_process_of_alert(alert),
+            )
+        )  # fmt: skip
 
     def _around(self, alert: Alert) -> Sequence[dict[str, Any]]:
         """What its process did before and after, as far as it is in the history."""
-        seq, where = alert.event["seq"], parse(f"pid={alert.event['pid']}")
+        seq = alert.event["seq"]
+        key = self.pipeline.processes.key_of_alert(alert)
+        where = Filter.of_process(*key) if key else parse(f"pid={alert.event['pid']}")
         before = self.pipeline.events(where, _BEFORE, before=seq + 1)
         return [*before, *self.pipeline.events_after(where, _AFTER, seq)]
 

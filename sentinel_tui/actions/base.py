@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import on
 from textual.screen import Screen
 
+from sentinel_engine.users import user_names
 from sentinel_tui.screens.confirm import ConfirmScreen, Question
 from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets.line_bar import LineBar, Prompt
@@ -50,6 +51,10 @@ class ActionScreen(Screen[None]):
     def key(self, action: str) -> str:
         """The key of the action with this id, as people write it."""
         return self.application.key(action)
+
+    def users(self) -> Mapping[int, str]:
+        """Names of users, by uid; none for a recording, whose host was another."""
+        return user_names() if self.pipeline.snapshot().source.live else {}
 
     def action_pane(self, name: str) -> None:
         """Go to this pane."""

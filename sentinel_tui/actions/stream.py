@@ -159,10 +159,13 @@ class StreamActions(ProcessActions):
 
     def _open_process_events(self, event: dict[str, Any]) -> None:
         """The page of the process that did this: who it is, and its other events."""
-        where = parse(f"pid={event['pid']}")
         title = f"Process {event['pid']}: {inert(event['comm'])}"
         self.app.push_screen(
             ProcessEventsScreen(
-                title, event, lambda: self.pipeline.events(where, _OF_A_PROCESS), self._open, self.open_process_of
+                title,
+                event,
+                lambda: self.pipeline.events(self.whose(event), _OF_A_PROCESS),
+                self._open,
+                self.open_process_of,
             )
         )

@@ -7,6 +7,8 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
+from textual.binding import Binding
+
 from sentinel_engine.snapshot import Alert
 from sentinel_tui.keymap import ALERTS
 from sentinel_tui.screens.report import LiveScreen, Page, passed_on
@@ -19,21 +21,28 @@ Event = Mapping[str, Any]
 
 
 class AlertScreen(LiveScreen):
-    """An alert's page. ``around`` gives the events of its process around it; it may take a second."""
+    """An alert's page. ``around`` gives the events of its process around it; it may take a second.
 
-    BINDINGS: ClassVar = passed_on(ALERTS)
+    Enter goes on to its process by ``open_process``.
+    """
+
+    BINDINGS: ClassVar = [*passed_on(ALERTS), Binding("enter", "open_process", "its process", priority=True)]
     context = ALERTS
+    first_keys = "enter its process  "
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is shown, and where its keys lead
         self,
         title: str,
         look: Callable[[], Alert | None],
         act: Callable[[str], Awaitable[object]],
+        *,
         around: Callable[[], Sequence[Event]],
+        open_process: Callable[[], None],
+        users: Mapping[int, str],
     ) -> None:
-        self._around = around
+        self._around, self._open_process = around, open_process
         self._events: Sequence[Event] | None = None
-        super().__init__(title, lambda: alert_page(alert, self._events) if (alert := look()) else None, act)
+        super().__init__(title, lambda: alert_page(alert, self._events, users) if (alert := look()) else None, act)
 
     def on_mount(self) -> None:
         """Look for the events around it, beside the keys."""
@@ -44,8 +53,12 @@ class AlertScreen(LiveScreen):
         self._events = await asyncio.to_thread(self._around)
         self.look_again()
 
+    def action_open_process(self) -> None:
+        """Go on to its process."""
+        self._open_process()
 
-def alert_page(alert: Alert, around: Sequence[Event] | None) -> Page:
+
+def alert_page(alert: Alert, around: Sequence[Event] | None, users: Mapping[int, str]) -> Page:
     """Everything that is known about an alert. ``around``: oldest first; None while they are being looked for."""
 
     def page(width: int) -> list[Line]:
@@ -54,7 +67,7 @@ def alert_page(alert: Alert, around: Sequence[Event] | None) -> Page:
         lines += [line for label, text in _made(alert).items() for line in fact(label, text, width, "accent")]
         lines += fact("id", f"{alert.id}  score {alert.score}", width)
         lines += fact("sha256", f"{alert.rule.sha256} of the rule", width)
-        lines += [(), (("Process tree", "accent strong"),), *tree_lines(alert, width)]
+        lines += [(), (("Process tree", "accent strong"),), *tree_lines(alert, width, users)]
         lines += [(), (("What the process did around it", "accent strong"),), *_timeline(alert, around, width)]
         lines += [(), (("Event", "accent strong"),)]
         for name, value in alert.event.items():

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 
-from sentinel_engine.describe import epoch_ns, rfc3339
-from sentinel_engine.processes import TICK_NS, ProcessKey, ProcessLine
+from sentinel_engine.describe import rfc3339
+from sentinel_engine.processes import ProcessKey, ProcessLine
 from sentinel_engine.response import Target
 from sentinel_engine.text import lossless
-from sentinel_engine.users import user_names
 from sentinel_tui.keymap import PROCESSES, Action
 from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets.bars import StatusBar
@@ -24,13 +23,14 @@ from sentinel_tui.widgets.process_tree import ProcessTreePane
 
 if TYPE_CHECKING:
     from sentinel_engine.pipeline import Pipeline
+    from sentinel_tui.app import SentinelApp
 
 _SECONDS = 2.0
 _WORD = Prompt("find a process by a word of its arguments; an empty line shows all", str)
 
 
 class ProcessesScreen(Overlay[None]):
-    """A live tree. ``open_process`` shows one of them, ``respond`` asks what to do to it, ``busy`` is the link's."""
+    """A live tree. ``open_process`` shows one of them, ``respond`` asks what to do to it."""
 
     BINDINGS: ClassVar = [Binding("escape,backspace,q,5", "dismiss", "close", priority=True)]
 
@@ -38,17 +38,17 @@ class ProcessesScreen(Overlay[None]):
         self,
         pipeline: Pipeline,
         actions: Sequence[Action],
+        users: Mapping[int, str],
         open_process: Callable[[ProcessLine], None],
         respond: Callable[[Target], None],
-        busy: Callable[[], bool],
     ) -> None:
         super().__init__()
         self._pipeline = pipeline
         self._actions = actions
         self._open = open_process
         self._respond = respond
-        self._busy = busy
         self.pane = ProcessTreePane(id="processes")
+        self.pane.users = users
         self._status = StatusBar(id="page-status")
         self._line = LineBar(id="line")
 
@@ -60,8 +60,6 @@ class ProcessesScreen(Overlay[None]):
 
     async def on_mount(self) -> None:
         """Look now, and again and again."""
-        if self._pipeline.snapshot().source.live:
-            self.pane.users = user_names()
         self.pane.focus()
         keys = "  ".join(f"{one.shown} {one.label}" for one in self._actions if one.context == PROCESSES)
         self.tell(f"{keys}  esc back")
@@ -79,17 +77,15 @@ class ProcessesScreen(Overlay[None]):
         self._status.tell(sentence, bad=bad)
 
     async def _look(self) -> None:
-        if self._busy() and self.pane.lines:
+        if self.pane.lines and (cast("SentinelApp", self.app).link.busy or not self.is_current):
             return
         view = self._pipeline.processes
         lines = await asyncio.wrap_future(view.lines())
         events = await asyncio.to_thread(view.events, {line.key for line in lines})
-        offset = view.clock.offset_ns
         alerts: Counter[ProcessKey] = Counter()
         for alert in self._pipeline.snapshot().alerts:
-            if alert.process_tree:
-                culprit = alert.process_tree[-1]
-                alerts[culprit.pid, (epoch_ns(culprit.start_time) - offset) // TICK_NS] += alert.count
+            if key := view.key_of_alert(alert):
+                alerts[key] += alert.count
         newest = self._pipeline.newest_ns()
         self.pane.show_processes(lines, events, alerts, newest)
 

@@ -90,6 +90,7 @@ class LiveScreen(ReportScreen):
     """
 
     context: ClassVar[str]
+    first_keys: ClassVar = ""  # of the page itself, for the line below it
 
     def __init__(self, title: str, look: Callable[[], Page | None], act: Callable[[str], Awaitable[object]]) -> None:
         super().__init__(title, look() or (lambda _: ()))
@@ -100,7 +101,8 @@ class LiveScreen(ReportScreen):
         """Say which keys work, and look again from now on."""
         actions = cast("SentinelApp", self.app).actions
         keys = [action for action in actions if action.context == self.context and action.name.startswith("screen.")]
-        self.tell("  ".join(f"{one.shown} {one.label}" for one in keys if one.name != "screen.details"))
+        shown = "  ".join(f"{one.shown} {one.label}" for one in keys if one.name != "screen.details")
+        self.tell(f"{self.first_keys}{shown}")
         self.set_interval(1, self.look_again)
 
     def look_again(self) -> None:

@@ -29,16 +29,17 @@ class TreePane(TextPane):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._alert: Alert | None = None
+        self._users: Mapping[int, str] = {}
 
     def on_mount(self) -> None:
         """Name the pane."""
         self.border_title = "Process tree"
 
-    def show_alert(self, alert: Alert | None) -> None:
-        """Show the tree of this alert."""
+    def show_alert(self, alert: Alert | None, users: Mapping[int, str]) -> None:
+        """Show the tree of this alert; ``users``: names of its host's, where they are known."""
         if alert is None or self._alert is None or alert.id != self._alert.id:
             self.scroll_to_row(0)
-        self._alert = alert
+        self._alert, self._users = alert, users
         self._lay_out()
 
     def fields(self) -> Mapping[str, Any]:
@@ -55,17 +56,17 @@ class TreePane(TextPane):
         if self._alert is None:
             self.show((), [("Select an alert to see who did it.", "muted")])
         elif width > _LABEL_WIDTH:
-            self.show([*tree_lines(self._alert, width), (), *fact_lines(self._alert, width)])
+            self.show([*tree_lines(self._alert, width, self._users), (), *fact_lines(self._alert, width)])
 
 
-def tree_lines(alert: Alert, width: int) -> list[Line]:
+def tree_lines(alert: Alert, width: int, users: Mapping[int, str]) -> list[Line]:
     """One line per process, root first, each below its parent; the last one is marked. Loss is said above all."""
     tree = alert.process_tree
     lines = _doubt(alert.loss, width) if alert.loss else []
     at = epoch_ns(alert.time)
-    lines += [_process(entry, depth, width, at) for depth, entry in enumerate(tree[:-1])]
+    lines += [_process(entry, depth, width, at, users) for depth, entry in enumerate(tree[:-1])]
     mark = (" ◀ alert", f"severity-{alert.rule.severity} strong")
-    return [*lines, *(_process(entry, len(tree) - 1, width, at, mark) for entry in tree[-1:])]
+    return [*lines, *(_process(entry, len(tree) - 1, width, at, users, mark=mark) for entry in tree[-1:])]
 
 
 def _doubt(loss: int, width: int) -> list[Line]:
@@ -74,12 +75,16 @@ def _doubt(loss: int, width: int) -> list[Line]:
     return [((line, "bad strong"),) for line in fold(text, width, _FACT_LINES)]
 
 
-def _process(entry: ProcessEntry, depth: int, width: int, at_ns: int, mark: Span | None = None) -> Line:
+def _process(  # noqa: PLR0913 - what it is, where it stands, and as of when
+    entry: ProcessEntry, depth: int, width: int, at_ns: int, users: Mapping[int, str], *, mark: Span | None = None
+) -> Line:
     """One process as it was at this time."""
     # A deep tree must leave room for the names: the indent stops at a third of the pane.
     branch = " " * min((depth - 1) * 2, width // 3) + "└ " if depth else ""
     facts = [str(entry.pid)]
-    facts += [f"uid {entry.uid}"] if entry.uid is not None else []
+    # In a container the number may be another user's.
+    user = "" if entry.uid is None or entry.container else inert(users.get(entry.uid, ""), 32)
+    facts += [f"uid {entry.uid}{user and f' {user}'}"] if entry.uid is not None else []
     facts += [inert(entry.tty, 20)] if entry.tty else []
     facts += [inert(entry.container, 32)] if entry.container else []
     facts += [inert(mark, 8) for mark in entry.exe_flags]

@@ -57,12 +57,20 @@ class Filter:
     """A parsed filter.
 
     ``mask``: the kinds that can match. ``needle``: bytes that each matching record contains, None when unknown.
+    ``pid``, and ``tick`` of the start: of the one process whose events can match; None for any.
     """
 
     text: str
     mask: int
     needle: bytes | None
     tests: tuple[_Test, ...]
+    pid: int | None = None
+    tick: int | None = None
+
+    @classmethod
+    def of_process(cls, pid: int, tick: int) -> Filter:
+        """All that this process does; not another one, which had its number before or has it later."""
+        return cls(f"pid={pid}", ALL_KINDS, None, (), pid, tick)
 
     def accepts(self, event: dict[str, Any]) -> bool:
         """Whether this event object matches every word."""
@@ -73,7 +81,7 @@ def parse(text: str, also: Collection[str] = ()) -> Filter:
     """Understand a filter; an empty one matches everything. ``also``: fields beside an event's. Raises FilterError."""
     if len(text) > MAX_FILTER:
         raise FilterError(f"a filter has at most {MAX_FILTER} characters", MAX_FILTER)
-    mask, needles, tests = ALL_KINDS, [], []
+    mask, needles, tests, pid = ALL_KINDS, [], [], None
     at, end = 0, len(text.rstrip())
     while at < end:
         word = _WORD.match(text, at, end)
@@ -92,7 +100,9 @@ def parse(text: str, also: Collection[str] = ()) -> Filter:
         # A backslash may stand for a byte that is not UTF-8, so such text is not the record's own bytes.
         if op == "=" and name in _RAW_FIELDS and value and "\\" not in value:
             needles.append(value.encode("utf-8", "surrogatepass"))
-    return Filter(text.strip(), mask, max(needles, key=len, default=None), tuple(tests))
+        if (name, op) == ("pid", "=") and value.isdecimal():
+            pid = int(value)
+    return Filter(text.strip(), mask, max(needles, key=len, default=None), tuple(tests), pid)
 
 
 def _broken(rest: str, at: int) -> FilterError:

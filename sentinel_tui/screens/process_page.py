@@ -24,7 +24,7 @@ from sentinel_tui.screens.choice import ChoiceScreen
 from sentinel_tui.screens.report import Page, ReportScreen
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.lines import Line
-from sentinel_tui.widgets.paint import Span, fit
+from sentinel_tui.widgets.paint import Span, fold
 from sentinel_tui.widgets.process_tree import how_it_ended
 from sentinel_tui.widgets.tree import fact
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sentinel_tui.app import SentinelApp
 
 _EVENTS, _LISTED, _RELATIVES, _SECONDS = 30, 40, 200, 2.0
+_FOLDED: Final = 4  # lines, for a path or a variable; a relative has one
 _WAIT: Final = 1.0  # seconds that a look waits for what was asked aside, which goes on meanwhile
 _RECORDING: Final = "this is a recording, and the processes of this host are others"
 
@@ -162,14 +163,15 @@ class ProcessScreen(ReportScreen):
                                  for one in self._events],
             **{title: _first([(_name(one), "text") for one in found]) for title, found in relatives.items()},
         }  # fmt: skip
-        facts = self._facts(line)
+        facts, whole = self._facts(line), {*self._told, *asked}
 
         def page(width: int) -> list[Line]:
             out = [row for label, text in facts.items() for row in fact(label, text, width)]
             for title, found in sections.items():
                 if found:
                     out += [(), ((title, "accent strong"),)]
-                    out += [((fit(text, width), style),) for text, style in found]
+                    lines = _FOLDED if title in whole else 1
+                    out += [((part, style),) for text, style in found for part in fold(text, width, lines)]
             return out
 
         return page

@@ -258,7 +258,7 @@ def _look(key: ProcessKey) -> Sections:
     refused: Sequence[Span] = [("not known: we may not look into them", "muted")] if found.unseen < 0 else []
     return {
         "What it holds": [(
-            f"{figures.size(found.resident)} of memory, {found.threads} threads, {found.cpu:.1f} s of the processor",
+            f"memory {figures.size(found.resident)}, threads {found.threads}, processor {found.cpu:.1f} s",
             "text",
         )],
         "Its sockets": [_file(one, one.socket) for one in sockets],
@@ -274,7 +274,7 @@ def _file(file: held.OpenFile, text: bytes) -> Span:
 
 def _program(key: ProcessKey) -> Sections:
     digest, size = held.program(key)
-    return {"Its program": [(f"sha256 {digest}  {size:,} bytes", "text")]}
+    return {"Its program": [(f"sha256 {digest}", "text"), (f"{size:,} bytes", "text")]}
 
 
 def _environment(key: ProcessKey) -> Sections:

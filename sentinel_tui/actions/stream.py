@@ -29,6 +29,8 @@ class StreamActions(ProcessActions):
         self._filter = Prompt("filter: kind=exec comm=curl shadow; tab completes", parse, complete=self._complete)
         self._search = Prompt("search: a regular expression; empty ends it", parse_search)
         self._stop_search = threading.Event()
+        self._looking: tuple[Search, bool] | None = None  # what is looked for, and whether among what is older
+        self._hops = 0  # matches that the look still has to go
 
     def action_filter(self) -> None:
         """Edit the filter."""
@@ -81,6 +83,9 @@ class StreamActions(ProcessActions):
         self.tell("")
 
     def _look_for(self, search: Search, *, older: bool) -> None:
+        if self._hops and self._looking == (search, older) and not self._stop_search.is_set():
+            self._hops += 1  # the key was pressed again meanwhile
+            return
         self._stop_search.set()
         from_newest = self.events.following  # which then is looked at too
         row = self.events.selected()
@@ -89,13 +94,18 @@ class StreamActions(ProcessActions):
             return
         self._stop_search = stop = threading.Event()
         start, where = row.seq + from_newest, self.events.where
+        self._looking, self._hops = (search, older), 1
 
         async def look() -> None:
             self.tell(f"searching for {search.text} …; esc stops it")
-            seq = await asyncio.to_thread(find, self.pipeline, where, search, start, older=older, stop=stop)
-            if stop.is_set():
-                return
-            if seq is None or not await self.events.go_to(seq):
+            seq: int | None = start
+            while seq is not None and self._hops:
+                seq = await asyncio.to_thread(find, self.pipeline, where, search, seq, older=older, stop=stop)
+                found = seq is not None and not stop.is_set() and await self.events.go_to(seq)
+                if stop.is_set():  # another one has begun, and counts its own
+                    return
+                self._hops = self._hops - 1 if found else 0
+            if not found:
                 here, there = ("older", "newer") if older else ("newer", "older")
                 other = f"{self.key(f'event.{there}')} looks at what is {there}"
                 self.tell(f"no more matches of {search.text} among what is {here}; {other}")
@@ -107,26 +117,26 @@ class StreamActions(ProcessActions):
 
     # Jumps and bookmarks.
 
-    def action_next_alerted(self, step: int) -> None:
+    async def action_next_alerted(self, step: int) -> None:
         """Go to the next event that raised an alert, or the one before."""
-        self._jump(sorted(self.events.alerted), step, "alert")
+        await self._jump(sorted(self.events.alerted), step, "alert")
 
-    def action_next_bookmark(self) -> None:
+    async def action_next_bookmark(self) -> None:
         """Go to the next bookmark; after the last one to the first."""
         marks = sorted(self.events.bookmarks)
         if marks and not self.events.following and self.events.at == marks[-1]:
-            self.run_worker(self._go_to(marks[0], "bookmark"), group="jump")
+            await self._go_to(marks[0], "bookmark")
         else:
-            self._jump(marks, 1, "bookmark")
+            await self._jump(marks, 1, "bookmark")
 
-    def _jump(self, seqs: list[int], step: int, what: str) -> None:
+    async def _jump(self, seqs: list[int], step: int, what: str) -> None:
         at = self.events.at
         if at is None:  # it follows: the newest one, whichever the direction
             found = seqs[-1:]
         else:
             found = [seq for seq in seqs if seq > at][:1] if step > 0 else [seq for seq in seqs if seq < at][-1:]
         if found:
-            self.run_worker(self._go_to(found[0], what), group="jump")
+            await self._go_to(found[0], what)  # at once: the next key goes on from there
         else:
             none = f"no {'newer' if step > 0 else 'older'} {what}; the other direction has {len(seqs):,}"
             self.tell(none if seqs else f"there is no {what} yet")

@@ -101,7 +101,7 @@ class LiveScreen(ReportScreen):
         """Say which keys work, and look again from now on."""
         actions = cast("SentinelApp", self.app).actions
         keys = [action for action in actions if action.context == self.context and action.name.startswith("screen.")]
-        shown = "  ".join(f"{one.shown} {one.label}" for one in keys if one.name != "screen.details")
+        shown = "  ".join(f"{one.shown} {one.label}" for one in keys if one.label and one.name != "screen.details")
         self.tell(f"{self.first_keys}{shown}")
         self.set_interval(1, self.look_again)
 

@@ -37,14 +37,35 @@ from sentinel_engine.snapshot import (
 )
 from sentinel_engine.triage import TriageControl
 
-CLOCK = Clock(1_795_400_000_000_000_000)
 SECOND = 1_000_000_000
+UPTIME = 4 * 3600 * SECOND  # when the story begins
+CLOCK = Clock(1_795_400_000 * SECOND - UPTIME)
 AF_INET = 2
+
+TREE = (
+    ProcessEntry(1, "2026-11-22T23:00:00.000000000Z", "systemd", "/usr/lib/systemd/systemd", ("/sbin/init",), 0),
+    ProcessEntry(611, "2026-11-22T23:00:01.000000000Z", "sshd", "/usr/sbin/sshd", ("sshd: alice",), 0),
+    ProcessEntry(4102, "2026-11-23T02:10:00.000000000Z", "bash", "/usr/bin/bash", ("-bash",), 1000, "pts/0", "/root"),
+    ProcessEntry(
+        4214,
+        "2026-11-23T02:13:30.190000000Z",
+        "sh",
+        "/usr/bin/dash",
+        ("sh", "-i"),
+        0,
+        "pts/0",
+        "/root",
+        unit="session-3.scope",
+        loginuid=1000,
+    ),
+)
+_STARTS = {entry.pid: epoch_ns(entry.start_time) - CLOCK.offset_ns for entry in TREE}
 
 
 def record(kind: str, second: float, pid: int, comm: bytes, **fields: Any) -> bytes:
-    """One encoded record at this many seconds since boot."""
-    return encode(KIND_BY_NAME[kind], boot_ns=int(second * SECOND), tgid=pid, tid=pid, comm=comm, **fields)
+    """One encoded record at this many seconds of the story."""
+    times = {"boot_ns": UPTIME + int(second * SECOND), "leader_start": _STARTS.get(pid, 0)}
+    return encode(KIND_BY_NAME[kind], tgid=pid, tid=pid, comm=comm, **times, **fields)
 
 
 def connect(second: float, pid: int, comm: bytes, address: bytes, port: int) -> bytes:
@@ -87,23 +108,6 @@ RULES = (
     rule("hidden-file", Severity.MEDIUM, RuleState.DISABLED),
     rule("my-rule.wat", Severity.LOW, RuleState.QUARANTINED, reason="deadline exceeded 5 times", retry_seconds=40),
     rule("broken", Severity.LOW, RuleState.FAILED, reason="the module is not WebAssembly"),
-)
-TREE = (
-    ProcessEntry(1, "2026-11-23T09:00:00.000000000Z", "systemd", "/usr/lib/systemd/systemd", ("/sbin/init",), 0),
-    ProcessEntry(611, "2026-11-23T09:00:01.000000000Z", "sshd", "/usr/sbin/sshd", ("sshd: alice",), 0),
-    ProcessEntry(4102, "2026-11-23T10:20:00.000000000Z", "bash", "/usr/bin/bash", ("-bash",), 1000, "pts/0", "/root"),
-    ProcessEntry(
-        4214,
-        "2026-11-23T10:22:31.000000000Z",
-        "sh",
-        "/usr/bin/dash",
-        ("sh", "-i"),
-        0,
-        "pts/0",
-        "/root",
-        unit="session-3.scope",
-        loginuid=1000,
-    ),
 )
 
 

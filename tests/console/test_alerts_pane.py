@@ -16,6 +16,7 @@ from sentinel_engine.rules.registry import Registry
 from sentinel_engine.session import Session, host_facts, read_session
 from sentinel_engine.snapshot import Alert, Severity
 from sentinel_tui.app import SentinelApp
+from tests.console.keys import press
 from tests.console.stage import Stage, alert
 from tests.console.test_console import console
 
@@ -45,12 +46,6 @@ async def until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not seen():
             await pilot.pause(0.02)
-
-
-async def press(pilot: Pilot[None], *keys: str) -> None:
-    await pilot.press(*keys)
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
 
 
 def text(app: SentinelApp) -> str:

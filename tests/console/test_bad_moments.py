@@ -9,7 +9,8 @@ from textual.widgets import Input
 
 from sentinel_tui.screens.palette import PaletteScreen
 from sentinel_tui.screens.processes import ProcessesScreen
-from tests.console.test_alerts_pane import Shown, press, shown, text, until
+from tests.console.keys import press
+from tests.console.test_alerts_pane import Shown, shown, text, until
 from tests.console.test_console import NARROW, console
 
 __all__ = ["shown"]  # a fixture

@@ -22,6 +22,7 @@ from sentinel_engine.schema import ALL_KINDS, mask_of
 from sentinel_engine.snapshot import Difference, HuntView, Latency, RuleState, Severity, ShadowView, SourceView
 from sentinel_tui.app import SentinelApp
 from sentinel_tui.keymap import ACTIONS
+from tests.console.keys import key_event, press
 from tests.console.stage import ALERTS, RULES, STORY, Stage, alert, record, rule
 
 WIDE, NARROW = (120, 40), (80, 24)
@@ -43,15 +44,12 @@ class Console:
         return "\n".join(self.lines)
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+        await press(self.pilot, *keys)
 
     def burst(self, *keys: str) -> None:
         """Keys that come in one piece, as on a slow link."""
-        characters = {"slash": "/", "equals_sign": "="}
         for key in keys:
-            self.app.post_message(events.Key(key, characters.get(key, key if len(key) == 1 else None)))
+            self.app.post_message(key_event(key))
 
     async def look(self) -> None:
         """Let the panes take the newest snapshot now."""
@@ -354,7 +352,8 @@ async def test_scrolling_loads_older_events_back_to_the_first() -> None:
 
 async def test_new_events_that_match_are_counted_while_scrolled_up() -> None:
     async with console(Stage(many(500))) as it:
-        await it.press("f", *"path!=/srv/000507", "enter", "up")
+        await it.press("f", *"path!=/srv/000507", "enter")
+        await it.press("up")
         it.stage.feed(many(10, 500))
         await it.look()
         assert "+9 new" in it.text

@@ -15,13 +15,13 @@ from sentinel_engine.collector.recorded import RecordedSource
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.pipeline import Pipeline
 from sentinel_engine.recording import Header, RecordingWriter, Trailer
-from sentinel_engine.records import Clock, batch_of
+from sentinel_engine.records import batch_of
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.session import Session, host_facts
 from sentinel_tui.app import SentinelApp
-from tests.console.stage import STORY
+from tests.console.keys import press
+from tests.console.stage import CLOCK, STORY
 
-CLOCK = Clock(1_795_400_000_000_000_000)
 MODULES = Path(__file__).parent.parent / "engine" / "modules"
 QUIET = (
     '(module (memory (export "memory") 1) (func (export "check_file_access") (param i32 i32) (result i32) i32.const 0))'
@@ -72,19 +72,19 @@ async def test_alert_toggle_reload_and_export(pipeline: Pipeline, rules: Path, t
         await seen(pilot, lambda text: "■ ENDED" in text and "◆ med" in text and "◀ alert" in text)
         await seen(pilot, lambda text: "/etc/shadow" in text and "● example" in text)
 
-        await pilot.press("2", "space", "y")
+        await press(pilot, "2", "space", "y")
         await seen(pilot, lambda text: "○ example" in text)
-        await pilot.press("space")
+        await press(pilot, "space")
         await seen(pilot, lambda text: "● example" in text)
 
         (rules / "mine.wat").write_text("(module (func (loop (br 0))")
-        await pilot.press("down", "r")
+        await press(pilot, "down", "r")
         await seen(pilot, lambda text: "✗ mine was not reloaded" in text and "reload refused" in text)
         (rules / "mine.wat").write_text(QUIET.replace("i32.const 0", "i32.const 1"))
-        await pilot.press("r")
+        await press(pilot, "r")
         await seen(pilot, lambda text: "mine is reloaded: generation 2" in text and "reload refused" not in text)
 
-        await pilot.press("e")
+        await press(pilot, "e")
         await seen(pilot, lambda text: "exported 1 alert to" in text)
     (document,) = tmp_path.glob("sessions/*/export-*.json")
     exported = await asyncio.to_thread(document.read_text)
@@ -96,7 +96,7 @@ async def test_filter_and_pages_over_real_history(pipeline: Pipeline) -> None:
     app = SentinelApp(pipeline)
     async with app.run_test(size=(80, 24)) as pilot:
         await seen(pilot, lambda text: "exit" in text and "code 0" in text)
-        await pilot.press("f", *"path=/etc/shadow", "enter")
+        await press(pilot, "f", *"path=/etc/shadow", "enter")
         await seen(pilot, lambda text: "filter: path=/etc/shadow" in text and "curl -s" not in text)
-        await pilot.press("3", "enter")
+        await press(pilot, "3", "enter")
         await seen(pilot, lambda text: "Alert: example" in text and "cat /etc/shadow" in text)

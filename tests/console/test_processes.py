@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sentinel_engine.constants import signal_name
-from tests.console.test_alerts_pane import Shown, press, shown, text, until
+from tests.console.keys import press
+from tests.console.test_alerts_pane import Shown, shown, text, until
 
 __all__ = ["shown"]  # a fixture
 

@@ -21,6 +21,7 @@ from sentinel_engine.session import Session, host_facts
 from sentinel_engine.snapshot import SourceView
 from sentinel_tui.app import SentinelApp
 from sentinel_tui.keymap import ACTIONS, REPLAY
+from tests.console.keys import press
 from tests.console.stage import Stage
 
 WIDE, NARROW = (120, 40), (80, 24)
@@ -33,7 +34,7 @@ class It:
         self._pilot = pilot
 
     async def press(self, *keys: str) -> None:
-        await self._pilot.press(*keys)
+        await press(self._pilot, *keys)
 
     def lines(self) -> list[str]:
         strips = self._pilot.app.screen._compositor.render_strips()

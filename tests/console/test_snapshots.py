@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from sentinel_engine.pipeline import Pipeline
 from sentinel_tui.app import SentinelApp
+from tests.console.keys import press
 from tests.console.stage import Stage
 
 SnapCompare = Callable[..., bool]
@@ -45,6 +46,7 @@ SCREENS = {
     "switch-off": ("2", "space"),
     "filter-error": ("f", *"pth=x", "enter"),
     "lost": ("l",),
+    "palette": ("ctrl+p", *"hunt"),
 }
 
 
@@ -55,7 +57,7 @@ def test_screens(snap_compare: SnapCompare, screen: str, size: tuple[int, int], 
     async def show(pilot: Pilot[None]) -> None:
         pilot.app.theme = theme
         await settle(pilot)
-        await pilot.press(*("equals_sign" if key == "=" else key for key in SCREENS[screen]))
+        await press(pilot, *SCREENS[screen])
         await settle(pilot)
         assert pilot.app._exception is None  # the picture would be taken all the same
 

@@ -18,8 +18,9 @@ from sentinel_engine.rules.registry import Registry
 from sentinel_engine.session import Session, host_facts, read_session
 from sentinel_engine.snapshot import Severity
 from sentinel_tui.app import SentinelApp
+from tests.console.keys import press
 from tests.console.stage import ALERTS, Stage, alert, record
-from tests.console.test_alerts_pane import press, text, until
+from tests.console.test_alerts_pane import text, until
 from tests.console.test_console import NARROW, WIDE, Console, console, many
 
 OSC = re.compile(r"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07")

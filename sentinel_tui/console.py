@@ -24,7 +24,7 @@ from sentinel_tui.keymap import ALERTS, REPLAY, RULES, SCREEN, STREAM, TREE, Act
 from sentinel_tui.screens.report import Page, ReportScreen, help_page, loss_page
 from sentinel_tui.screens.rule_page import RuleScreen, rule_page
 from sentinel_tui.screens.welcome import WelcomeScreen
-from sentinel_tui.state import ViewState
+from sentinel_tui.state import KEPT_LINES, ViewState
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.alerts import AlertsPane
 from sentinel_tui.widgets.bars import HeaderBar, KeyBar, StatusBar, TabBar
@@ -101,6 +101,8 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ReplayActions):
         """Show the first snapshot as the last run was left, and begin to poll."""
         self.rules.sort_by(self.view.sort)
         self.alerts.grouped, self.alerts.hides_acknowledged = self.view.grouped, self.view.hides_acknowledged
+        self.filters.extend(self.view.filters)
+        self.searches.extend(self.view.searches)
         self.action_pane(self.view.pane if self.view.pane in dict(PANES) else "events")
         await self.poll()
         self.set_interval(_POLL_SECONDS, self.poll)
@@ -112,6 +114,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ReplayActions):
         """Note how the view is left."""
         self.view.pane, self.view.sort = self.pane, self.rules.sort
         self.view.grouped, self.view.hides_acknowledged = self.alerts.grouped, self.alerts.hides_acknowledged
+        self.view.filters, self.view.searches = self.filters[-KEPT_LINES:], self.searches[-KEPT_LINES:]
 
     def on_resize(self, event: Resize) -> None:
         """Lay the bars out for the new width; not for one that is not the terminal's any more.

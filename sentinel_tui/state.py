@@ -13,6 +13,8 @@ from sentinel_engine.rules.manifest import RuleError, read_file
 
 _MAX_STATE: Final = 64 << 10
 _Word = Annotated[str, msgspec.Meta(max_length=64)]
+KEPT_LINES: Final = 10  # of each kind of line that is typed
+_Lines = Annotated[list[Annotated[str, msgspec.Meta(max_length=1024)]], msgspec.Meta(max_length=KEPT_LINES)]
 
 
 class ViewState(msgspec.Struct):
@@ -24,6 +26,8 @@ class ViewState(msgspec.Struct):
     grouped: bool = True
     hides_acknowledged: bool = False
     welcomed: bool = False  # the overlay of the first start was closed
+    filters: _Lines = []  # that were typed, oldest first
+    searches: _Lines = []
 
 
 def load(path: Path) -> tuple[ViewState, str]:

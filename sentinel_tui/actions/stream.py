@@ -26,8 +26,12 @@ class StreamActions(ProcessActions):
 
     def __init__(self) -> None:
         super().__init__()
-        self._filter = Prompt("filter: kind=exec comm=curl shadow; tab completes", parse, complete=self._complete)
-        self._search = Prompt("search: a regular expression; empty ends it", parse_search)
+        self.filters: list[str] = []  # that were typed, oldest first
+        self.searches: list[str] = []
+        self._filter = Prompt(
+            "filter: kind=exec comm=curl shadow; tab completes", parse, complete=self._complete, history=self.filters
+        )
+        self._search = Prompt("search: a regular expression; empty ends it", parse_search, history=self.searches)
         self._stop_search = threading.Event()
         self._looking: tuple[Search, bool] | None = None  # what is looked for, and whether among what is older
         self._hops = 0  # matches that the look still has to go

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
+from textual.widgets import Input
 
 from sentinel_engine.pipeline import Pipeline
 from sentinel_tui.app import SentinelApp
@@ -185,7 +186,9 @@ async def test_the_first_page_is_in_nobodys_way() -> None:
 async def test_the_view_is_as_it_was_left() -> None:
     view = ViewState(welcomed=True)
     async with console(view=view) as it:
+        await it.press("f", *"kind=open", "enter", "slash", *"shadow", "enter")
         await it.press("2", "comma", "3", "G", "v")
+    assert (view.filters, view.searches) == (["kind=open"], ["shadow"])
     assert (view.pane, view.sort, view.grouped, view.hides_acknowledged) == ("alerts", "state", False, True)
     async with console(view=view) as it:
         main = it.app.main
@@ -193,6 +196,8 @@ async def test_the_view_is_as_it_was_left() -> None:
             "alerts", "state", False, True,
         )  # fmt: skip
         assert it.app.focused is main.alerts
+        await it.press("f", "up")
+        assert it.app.query_one(Input).value == "kind=open"
 
 
 async def test_a_view_of_another_version_does_no_harm() -> None:

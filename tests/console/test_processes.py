@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import pytest
+
 from sentinel_engine.constants import signal_name
+from sentinel_tui.screens.process_page import ProcessScreen
 from tests.console.keys import press
 from tests.console.test_alerts_pane import Shown, shown, text, until
 
@@ -95,3 +100,44 @@ async def test_how_a_process_ended_is_known(shown: Shown) -> None:
     assert ended
     for pid, line in ended.items():
         assert (line.exit_code, signal_name(line.signal) if line.signal else "") == codes[pid]
+
+
+async def test_from_an_alert_to_its_process_to_its_parent_and_all_the_way_back(shown: Shown) -> None:
+    app, pilot, pipeline = shown
+    alert = next(one for one in reversed(pipeline.snapshot().alerts) if len(one.process_tree) > 2)
+    app.main.alerts.action_toggle_groups()
+    app.main.alerts.select([row.key for row in app.main.alerts.rows].index(alert.id))
+    await press(pilot, "enter")
+    assert "enter its process" in text(app)
+    await press(pilot, "enter")
+    culprit, parent = alert.process_tree[-1], alert.process_tree[-2]
+    await until(pilot, lambda: f"Process: {culprit.comm} {culprit.pid}" in text(app))
+    await press(pilot, "enter")
+    await until(pilot, lambda: "Show which process?" in text(app))
+    assert f"above  {parent.pid:>7}" in text(app)
+    await press(pilot, "enter")
+    await until(pilot, lambda: f"Process: {parent.comm} {parent.pid}" in text(app))
+    await press(pilot, "backspace", "backspace", "backspace")
+    assert app.screen is app.main
+
+
+async def test_in_a_recording_nothing_is_read_of_this_host(shown: Shown) -> None:
+    app, pilot, _ = shown
+    await press(pilot, "5", "enter")
+    for key in ("s", "v"):
+        await press(pilot, key)
+        await until(pilot, lambda: "not known: this is a recording" in text(app).splitlines()[-1])
+
+
+async def test_a_covered_page_rests(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, pilot, _ = shown
+    await press(pilot, "5", "enter")
+    page = cast(ProcessScreen, app.screen)
+    app.main.action_loss()
+    await pilot.pause()
+    asked: list[float] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(app.main.pipeline.processes, "lines", asked.append)
+        page._look_again()
+        await pilot.pause()
+    assert not asked

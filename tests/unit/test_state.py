@@ -14,7 +14,7 @@ from sentinel_tui.state import ViewState, load, save
 
 def test_it_is_as_it_was_kept_and_nobody_elses_business(tmp_path: Path) -> None:
     path = tmp_path / "state" / "view.json"
-    kept = ViewState(theme="daylight", pane="alerts", sort="p99", grouped=False, welcomed=True)
+    kept = ViewState(theme="daylight", pane="alerts", sort="p99", grouped=False, welcomed=True, filters=["comm=sh"])
     save(kept, path)
     assert load(path) == (kept, "")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -30,7 +30,17 @@ def test_the_first_run_has_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff", b"[]", b'{"theme": 7}', b'{"theme": "' + b"x" * 65 + b'"}', b"[" * 5000, b" " * 70_000],
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+        b'{"theme": 7}',
+        b'{"theme": "' + b"x" * 65 + b'"}',
+        b"[" * 5000,
+        b'{"filters": [7]}',
+        b" " * 70_000,
+    ],
 )
 def test_a_damaged_one_is_said_and_left(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "view.json"

@@ -17,5 +17,5 @@ class Overlay(ModalScreen[Answer]):
 
     async def action_dismiss(self, result: Answer | None = None) -> None:
         """Close, with this answer."""
-        if self.is_current:
+        if self.is_active:
             self.dismiss(result)

@@ -115,7 +115,7 @@ class ProcessScreen(ReportScreen):
         self.set_interval(_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
-        if self.is_current and not cast("SentinelApp", self.app).link.busy:
+        if self.is_active and not cast("SentinelApp", self.app).link.busy:
             self.run_worker(self._look(), exclusive=True)
 
     async def _look(self) -> None:

@@ -77,7 +77,7 @@ class ProcessesScreen(Overlay[None]):
         self._status.tell(sentence, bad=bad)
 
     async def _look(self) -> None:
-        if self.pane.lines and (cast("SentinelApp", self.app).link.busy or not self.is_current):
+        if self.pane.lines and (cast("SentinelApp", self.app).link.busy or not self.is_active):
             return
         view = self._pipeline.processes
         lines = await asyncio.wrap_future(view.lines())

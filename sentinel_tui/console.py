@@ -181,7 +181,7 @@ class MainScreen(AlertActions, RuleActions, StreamActions, ReplayActions):
             self.tell(self._problem, bad=True)
         source = snapshot.source
         if source.goal:
-            self.tell(figures.going(source))
+            self.tell(figures.going(source, self.key("replay.play")))
         elif source.arrivals != self._arrivals:
             self.tell(f"at {source.time[11:19]}, {source.share:.0%} of the recording")
         self._arrivals = source.arrivals

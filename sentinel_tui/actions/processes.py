@@ -57,7 +57,7 @@ class ProcessActions(ResponseActions):
         if found := [line for line in lines if meant(line)]:
             self.open_process(max(found, key=_start), lines)
         else:
-            self.tell("this process ended too long ago: it has left the table; an alert's page has its tree", bad=True)
+            self.tell("this process ended too long ago to be known; an alert's page has its tree", bad=True)
 
     def _did(self, line: ProcessLine, event: Mapping[str, Any]) -> bool:
         """Whether this process had the event's number at its time; of several it is the newest."""

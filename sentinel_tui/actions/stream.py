@@ -147,9 +147,8 @@ class StreamActions(ProcessActions):
 
     async def _go_to(self, seq: int, what: str) -> None:
         if not await self.events.go_to(seq):
-            change = f"the filter hides it; {self.key('filter')} changes the filter"
-            why = change if self.events.where else "an export still has it"
-            self.tell(f"the event of that {what} is not in the stream: {why}")
+            hidden = f"the filter hides the event of that {what}; {self.key('filter')} changes it"
+            self.tell(hidden if self.events.where else f"that {what}'s event has left the stream; an export has it")
 
     def action_bookmark_event(self) -> None:
         """Put a bookmark on the event, or take it away."""

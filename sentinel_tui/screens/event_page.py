@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 
 import msgspec
 from textual.app import ComposeResult
@@ -20,9 +20,6 @@ from sentinel_tui.widgets.lines import Line, SelectPane, TextPane
 from sentinel_tui.widgets.paint import Span
 from sentinel_tui.widgets.stream_rows import EventRow, row_of
 from sentinel_tui.widgets.tree import fact
-
-if TYPE_CHECKING:
-    from sentinel_tui.app import SentinelApp
 
 _LABEL_WIDTH: Final = 14
 Event = dict[str, Any]
@@ -68,7 +65,7 @@ class EventScreen(ReportScreen):
 
     def on_mount(self) -> None:
         """Say where it goes on."""
-        key = cast("SentinelApp", self.app).key
+        key = self._pane.key_of
         self.tell(f"enter its process  {key('pane.copy')} copy line  {key('pane.copy-field')} copy field  esc back")
 
     def action_open_process(self) -> None:

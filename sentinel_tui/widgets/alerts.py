@@ -115,9 +115,14 @@ class AlertsPane(SelectPane[AlertRow]):
 
     def _nothing(self, some: bool) -> list[Span]:
         if some:
+            names = ("alert.filter-alerts", "alert.toggle-acknowledged", "alert.suppressions")
+            other, acknowledged, hidden = map(self.key_of, names)
             return [
                 ("No alert to show: those there are were left out.", "muted"),
-                ("i changes the filter, v shows acknowledged ones, X lists suppressions.", "muted"),
+                (
+                    f"{other} changes the filter, {acknowledged} shows acknowledged ones, {hidden} lists suppressions.",
+                    "muted",
+                ),
             ]
         return [
             ("No alerts yet.", "muted"),

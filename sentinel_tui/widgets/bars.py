@@ -15,7 +15,7 @@ from sentinel_engine.text import inert
 from sentinel_tui.keymap import Action
 from sentinel_tui.terminal_driver import Link
 from sentinel_tui.widgets import figures
-from sentinel_tui.widgets.paint import SEVERITY_MARKS, Painted, Span
+from sentinel_tui.widgets.paint import SEVERITY_MARKS, Painted, Span, fit
 
 _GAP: Final = 2
 _SPARK_WIDTHS: Final = (24, 12, 8)
@@ -198,6 +198,13 @@ class StatusBar(Bar):
     def tell(self, sentence: str, *, bad: bool = False) -> None:
         """Show this sentence, which may hold text of the host."""
         self.say([(" ✗ ", "bad strong") if bad else (" ", "text"), (inert(sentence, 500), "bad" if bad else "text")])
+
+    def render_line(self, y: int) -> Strip:  # noqa: ARG002 - there is one line
+        """The sentence; what has no room is cut where it can be seen."""
+        left = self.size.width - sum(cell_len(text) for text, _ in self.line[:-1])
+        return self.paint(
+            [*self.line[:-1], *((fit(text, left), style) for text, style in self.line[-1:])], self.size.width
+        )
 
 
 class KeyBar(Bar):

@@ -6,7 +6,7 @@ import asyncio
 import time
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 
 from textual.binding import Binding
 from textual.content import Content
@@ -22,9 +22,6 @@ from sentinel_tui.widgets import stream_rows
 from sentinel_tui.widgets.lines import LinePane
 from sentinel_tui.widgets.paint import SEVERITY_MARKS, Span
 from sentinel_tui.widgets.stream_rows import EventRow, row_of
-
-if TYPE_CHECKING:
-    from sentinel_tui.app import SentinelApp
 
 _CHUNK: Final = 400
 _MAX_ROWS: Final = 20_000
@@ -163,7 +160,7 @@ class EventsPane(LinePane[EventRow]):
     def _nothing(self) -> list[Span]:
         if self.where is None:
             return [("No events yet. They appear here as the host does things.", "muted")]
-        return [("No event matches the filter. f changes it, an empty one shows all.", "muted")]
+        return [(f"No event matches the filter. {self.key_of('filter')} changes it, an empty one shows all.", "muted")]
 
     # Moving in it.
 
@@ -313,7 +310,7 @@ class EventsPane(LinePane[EventRow]):
         shown = f"filter: {inert(self.where.text, 200)}" if self.where else ""
         title = " ─ ".join(filter(None, ("Events", shown, self.limits)))
         more = f"+{self.new:,}{' or more' if self._uncounted else ''} new" if self.new else "stopped"
-        stopped = f"{more} ▼ {cast('SentinelApp', self.app).key('pane.last')} follows"
+        stopped = f"{more} ▼ {self.key_of('pane.last')} follows"
         subtitle = "following · UTC" if self.following else stopped
         # Setting a title draws the pane again, so only when it changed.
         if (title, subtitle) != self._described:

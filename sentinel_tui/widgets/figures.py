@@ -52,9 +52,9 @@ def bar(share: float, width: int) -> str:
     return "█" * done + "░" * (width - done)
 
 
-def going(source: SourceView) -> str:
-    """How far a recording is on its way to where it was sent."""
-    return f"going to {source.goal} {bar(source.progress, _WAY)} {source.progress:.0%}; P stops"
+def going(source: SourceView, stop: str) -> str:
+    """How far a recording is on its way to where it was sent; ``stop``: the key that stops it."""
+    return f"going to {source.goal} {bar(source.progress, _WAY)} {source.progress:.0%}; {stop} stops"
 
 
 def lost(by_stage: Mapping[str, Mapping[str, int]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
 
 from textual import events
 from textual.geometry import Region, Size
@@ -14,6 +14,9 @@ from textual.strip import Strip
 
 from sentinel_tui.keymap import PANE, bindings
 from sentinel_tui.widgets.paint import Painted, Span
+
+if TYPE_CHECKING:
+    from sentinel_tui.app import SentinelApp
 
 _WHEEL_LINES = 3
 # A line is copied as if the pane had this width, so that nothing of it is cut that a screen has no room for.
@@ -89,6 +92,10 @@ class LinePane(Painted, ScrollView, Generic[Row], can_focus=True):
     def row_strip(self, y: int, width: int) -> Strip:
         """The drawn row."""
         return self.paint(self.spans(self.rows[y], width), width)
+
+    def key_of(self, action: str) -> str:
+        """The key of the action with this id, as people write it."""
+        return cast("SentinelApp", self.app).key(action)
 
     def copied(self) -> str:
         """The first line in view, as text to copy."""

@@ -81,7 +81,8 @@ class ProcessTreePane(SelectPane[ProcessRow]):
         self.border_title = f"Processes ─ {len(shown):,}" + (
             f" of {len(self.lines):,}" * (len(shown) < len(self.lines))
         )
-        self.show(rows, [("No process is like that. / changes the word, a shows all.", "muted")])
+        find, active = self.key_of("processes.find"), self.key_of("processes.toggle-active")
+        self.show(rows, [(f"No process is like that. {find} changes the word, {active} shows all.", "muted")])
 
     def _wanted(
         self, events: Mapping[ProcessKey, int], alerts: Mapping[ProcessKey, int]

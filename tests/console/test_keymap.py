@@ -210,3 +210,18 @@ async def test_the_palette_without_room_for_its_list_takes_a_page_key() -> None:
         await it.press("ctrl+p")
         await it.press("pagedown", "pageup", "escape")
         assert it.app.screen is it.app.main
+
+
+async def test_sentences_and_hints_name_the_users_keys() -> None:
+    keys = {"filter": "f5", "pane.last": "f6", "rule.hunt": "f7", "plain": "f8", "alert.filter-alerts": "f9"}
+    async with console(keys) as it:
+        await it.press("up")
+        assert "stopped ▼ f6 follows" in it.text
+        await it.press("f5", *"comm=nobody", "enter")
+        assert "No event matches the filter. f5 changes it" in it.text
+        await it.press("f8")
+        assert "f8 goes back" in it.lines[-1]
+        await it.press("f8", "2", "r")
+        await it.until(lambda: "; f7 runs it over the past" in it.text)
+        await it.press("3", "f9", *"comm=nobody", "enter")
+        assert "f9 changes the filter" in it.text

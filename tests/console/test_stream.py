@@ -227,7 +227,7 @@ async def test_a_goes_to_the_events_that_raised_alerts_and_they_have_marks() -> 
 async def test_a_jump_to_what_the_filter_hides_says_so() -> None:
     async with console() as it:
         await it.press("f", *"kind=exec", "enter", "a")
-        assert "not in the stream: the filter hides it; f changes the filter" in it.lines[-2]
+        assert "the filter hides the event of that alert; f changes it" in it.lines[-2]
 
 
 async def test_a_jump_far_back_loads_what_is_around_it() -> None:

@@ -6,10 +6,8 @@ recording as they are due, and does all the rest. Front ends poll the snapshot.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -30,8 +28,9 @@ from sentinel_engine.match.plain import Filter
 from sentinel_engine.memory import trim
 from sentinel_engine.process_view import ProcessView
 from sentinel_engine.processes import TABLE_KINDS, ProcessLine, ProcessTable
-from sentinel_engine.promise import promise
-from sentinel_engine.recording import Header, RecordingWriter, Trailer
+from sentinel_engine.promise import Commands, promise
+from sentinel_engine.raw_events import RawEvents
+from sentinel_engine.recording import RecordingWriter
 from sentinel_engine.records import Batch, Record
 from sentinel_engine.response import Identity, Response
 from sentinel_engine.rules.control import RuleControl
@@ -40,7 +39,6 @@ from sentinel_engine.rules.verdict import Verdict
 from sentinel_engine.schema import ALL_KINDS
 from sentinel_engine.scribe import Scribe
 from sentinel_engine.seeking import Seeker
-from sentinel_engine.segments import SegmentWriter
 from sentinel_engine.session import Session
 from sentinel_engine.snapshot import Alert, Snapshot, Summary
 from sentinel_engine.triage import TriageControl
@@ -87,18 +85,15 @@ class Pipeline:
         self._registry = registry
         self._session = session
         self._listener = listener
-        self._recorder = recorder
-        self._cut = ""  # that the recording ended early, and why
         self._feed: Source | Ahead = source if source.playback else Ahead(source)
         shown = listener.shown if listener and not recorder else ALL_KINDS
         self._demand = Demand(source.set_mask, shown)
         self._history = History(0 if listener else DEFAULT_BYTES)
-        self._commands: deque[tuple[Callable[[], str], Future[str]]] = deque()
+        self._commands = Commands()
         self.rules = RuleControl(registry, self)
-        self._segments = (
-            SegmentWriter(session.path, session.keep, self._segment_header) if session and session.keep else None
-        )
-        self._accounts = Accounts(source, self._history, session, self._segments)
+        there = lambda: self._processes.there()  # noqa: E731, PLW0108 - the table is another one after a seek
+        self._raw = RawEvents(source, session, recorder, there)
+        self._accounts = Accounts(source, self._history, session, self._raw.segments)
         self._scribe = Scribe(session)
         self.hunter = Hunter(registry, self._past, self)
         self.response: Response | None = None
@@ -134,8 +129,7 @@ class Pipeline:
         self._checkpoint()
         trim()  # what loading and compiling the rules has left
         threading.stack_size(_STACK_BYTES)
-        if self._segments:
-            self._segments.start()
+        self._raw.start()
         if isinstance(self._feed, Ahead):
             self._feed.start()
         self._thread.start()
@@ -203,10 +197,7 @@ class Pipeline:
             self._thread.join()
         self._compare_gaps()
         self._publish()
-        if self._segments:
-            self._segments.close(Trailer(self._source.lost(), self._source.refused()))
-        if self._recorder:
-            self._recorder.close(Trailer(self._source.lost(), self._source.refused()))
+        self._raw.close()
         self._closed = self._checkpoint()
         if self._session:
             self._session.close()
@@ -216,9 +207,7 @@ class Pipeline:
 
     def at_rest(self, command: Callable[[], str]) -> Future[str]:
         """Call this in the engine thread, between two batches."""
-        future: Future[str] = promise()
-        self._commands.append((command, future))
-        return future
+        return self._commands.add(command)
 
     # The engine thread: from here on everything is its own.
 
@@ -228,7 +217,7 @@ class Pipeline:
             self._keep_rule(rule_id)
         self._judge_those_there()
         while True:
-            self._run_commands()
+            self._commands.run(self._publish)  # first, for whoever is told looks at the snapshot next
             if self._stopping.is_set():
                 self._feed.stop()
             if not self._take():
@@ -296,25 +285,12 @@ class Pipeline:
                 self._tell(alert)
 
     def _past(self) -> Past:
-        folder = self._session.path if self._session and self._segments else None
+        folder = self._session.path if self._session and self._raw.segments else None
         return Past(self._source.clock, self._history, folder)
 
     def _set_scope(self, scope: Scope) -> str:
         self._source.set_scope(scope)
         return f"reported from now on: {scope or 'everybody'}"
-
-    def _run_commands(self) -> None:
-        while self._commands:
-            command, future = self._commands.popleft()
-            # The snapshot comes first: whoever is told looks at it next.
-            try:
-                result = command()
-            except Exception as error:  # noqa: BLE001 - handed to whoever asked, who shows it
-                self._publish()
-                future.set_exception(error)
-            else:
-                self._publish()
-                future.set_result(result)
 
     def _handle(self, batch: Batch) -> None:
         self._seen = batch.base
@@ -324,7 +300,7 @@ class Pipeline:
         self._judge(batch)
         self._history.append(batch)
         if not self._told():
-            self._record(batch)
+            self._raw.append(batch)
             if self._listener:
                 self._listener.on_batch(batch, self._processes.event)
         self._seen = batch.base + len(batch)
@@ -343,26 +319,6 @@ class Pipeline:
                     self._tell(alert)
                 if self.playback:
                     self.playback.alerted()
-
-    def _segment_header(self, first: int) -> Header:
-        uname = os.uname()
-        there = self._processes.there() if first else self._source.processes
-        return Header(self._source.clock.offset_ns, uname.release, uname.nodename, there, first)
-
-    def _record(self, batch: Batch) -> None:
-        names = self._source.cgroups.learned()
-        if self._segments:
-            self._segments.append(batch, names)
-        if self._recorder is None:
-            return
-        try:
-            if names:
-                self._recorder.name(names)
-            self._recorder.append(batch)
-        except OSError as error:
-            self._recorder.abandon()
-            self._recorder = None
-            self._cut = f"the recording has ended early ({error.strerror})"
 
     def _note_loss(self) -> None:
         if self.playback:
@@ -445,7 +401,7 @@ class Pipeline:
         self._snapshot = self._views.snapshot(self._scribe.notices, self._warnings, self._problem)
 
     def _warn(self) -> None:
-        before, self._warnings = self._warnings, (*self._accounts.unsaved(), *filter(None, [self._cut]))
+        before, self._warnings = self._warnings, (*self._accounts.unsaved(), *filter(None, [self._raw.cut]))
         for warning in self._warnings:
             if warning not in before:
                 self._scribe.note(warning)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
@@ -32,3 +33,29 @@ def aside(question: Callable[[], T]) -> Future[T]:
 
     threading.Thread(target=ask, name="aside", daemon=True).start()
     return answer
+
+
+class Commands:
+    """What any thread has asked for, done one after the other by the one that runs them. A command says a sentence."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Callable[[], str], Future[str]]] = deque()
+
+    def add(self, command: Callable[[], str]) -> Future[str]:
+        """Have this done; the result is its sentence, or its exception."""
+        answer: Future[str] = promise()
+        self._waiting.append((command, answer))
+        return answer
+
+    def run(self, done: Callable[[], None]) -> None:
+        """Do what is waiting; ``done`` is called after each, before whoever asked is told."""
+        while self._waiting:
+            command, answer = self._waiting.popleft()
+            try:
+                said = command()
+            except Exception as error:  # noqa: BLE001 - handed to whoever asked, who shows it
+                done()
+                answer.set_exception(error)
+            else:
+                done()
+                answer.set_result(said)

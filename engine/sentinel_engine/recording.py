@@ -22,6 +22,7 @@ from sentinel_engine.cgroups import Names
 from sentinel_engine.collector.source import BootProcess
 from sentinel_engine.files import create_private, write_all
 from sentinel_engine.records import Batch
+from sentinel_engine.shapes import prepare
 
 MAGIC: Final = b"SNTLREC1"
 MAX_BLOCK: Final = 16 << 20
@@ -59,6 +60,9 @@ class Trailer(msgspec.Struct, frozen=True):
 
     lost: dict[str, int]
     refused: dict[str, int] = {}
+
+
+prepare(Header, Names, Resume, Trailer)
 
 
 class RecordingWriter:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from sentinel_engine.session import Host, SessionFacts
+from sentinel_engine.shapes import prepare
 from sentinel_engine.snapshot import Action, Alert, RuleView, Severity, Summary
 
 SCHEMA_VERSION: Final = 1
@@ -90,6 +91,9 @@ class ExportDocument(msgspec.Struct, frozen=True):
     selection: Selection = Selection()
     redacted: bool = False
     evidence: Evidence = Evidence()
+
+
+prepare(ExportDocument)
 
 
 def json_schema() -> str:

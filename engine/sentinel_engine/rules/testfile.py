@@ -16,6 +16,7 @@ import msgspec
 from sentinel_engine.rules.event_yaml import EventError, encode_event
 from sentinel_engine.rules.excerpt import Excerpt
 from sentinel_engine.rules.manifest import RuleError, RuleSpec, noting, parse_yaml, read_beside
+from sentinel_engine.shapes import prepare
 
 TESTS: Final = "tests.yaml"
 MAX_TESTS_FILE: Final = 256 << 10
@@ -43,6 +44,9 @@ class _RecordingForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     recording: str
     expect: Outcome | _OverAll
+
+
+prepare(_EventsForm, _RecordingForm)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ demo: $(VENV)/installed ## The console over a recorded attack; no root
 	@$(BIN)/sentinel-tui demo $(ARGS)
 
 test: $(VENV)/installed-dev ## Install what the tests need and run them all, those on the real kernel included
-	@$(call apt,python3-bpfcc libbpf1 clang llvm tmux gcc libc6-dev rustc cargo libstd-rust-dev-wasm32 lld)
+	@$(call apt,python3-bpfcc libbpf1 clang llvm tmux screen gcc libc6-dev rustc cargo libstd-rust-dev-wasm32 lld)
 	$(AS_ROOT) $(if $(AS_ROOT),env CI=$(CI)) $(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
 
 test-long: $(VENV)/installed-dev ## What takes minutes: ten thousand damaged rule modules

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.conftest import COMMAND
+from tests.system.link import Link
 from tests.system.terminal import Terminal
 
 
@@ -34,6 +38,29 @@ def test_what_is_copied_is_in_the_clipboard_of_tmux(terminal: Terminal, tmp_path
         time.sleep(0.05)  # between two looks at a terminal there is no event to wait for
     assert buffer.split()[1:4] == shown[1:4]
     assert buffer.startswith(shown[0])
+
+
+def test_what_is_copied_goes_through_screen_to_the_terminal_around_it(tmp_path: Path) -> None:
+    sockets = tmp_path / "screen"
+    sockets.mkdir(mode=0o700)
+    run = [COMMAND, "--session-dir", str(tmp_path / "sessions"), "demo"]
+    # The folder as SCREENDIR: a server of its own, which ends with the command that it runs.
+    link = Link(["screen", "-U", "-c", os.devnull, *run], environment={"SCREENDIR": str(sockets)})
+    try:
+        link.until(lambda screen: b"ENDED" in screen or b"exec" in screen)
+        link.type("p")
+        link.until(lambda screen: b"PAUSED" in screen)
+        link.type("\x1b[A")
+        link.until(lambda screen: "▸".encode() in screen)
+        link.type("c")
+        link.until(lambda screen: b"copied " in screen and b"\x1b]52;c;" in screen)
+        found = re.search(rb"\x1b\]52;c;([\w+/=]+)\x07", link.screen)
+        assert found
+        assert re.match(rb"\d\d:\d\d:\d\d\.\d{3} ", base64.b64decode(found[1]))
+        link.type("q")
+        assert link.left() == 0
+    finally:
+        link.close()
 
 
 def _buffer(folder: Path) -> str:

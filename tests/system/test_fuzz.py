@@ -117,7 +117,6 @@ def _ask_for_help(link: Link) -> None:
     raise AssertionError(f"no answer to any key: {link.screen[-3000:]!r}")
 
 
-@pytest.mark.fuzz
 @pytest.mark.kernel
 @pytest.mark.usefixtures("busy")
 def test_random_keys_do_no_harm(tmp_path: Path) -> None:
@@ -126,6 +125,7 @@ def test_random_keys_do_no_harm(tmp_path: Path) -> None:
 
 @pytest.mark.fuzz
 @pytest.mark.kernel
+@pytest.mark.usefixtures("busy")
 def test_random_keys_for_ten_minutes_do_no_harm(tmp_path: Path) -> None:
     seed = int(os.environ.get("SENTINEL_SEED", time.time()))
     print(f"seed {seed}")  # noqa: T201 - pytest shows it when it fails: with it, it fails again

@@ -15,6 +15,7 @@ from sentinel_tui.screens.process_page import ProcessScreen
 from sentinel_tui.screens.processes import ProcessesScreen
 
 _EVER: Final = 1e8  # seconds: all that the table still knows
+_PATIENCE: Final = 10.0  # seconds for the engine, which answers between two batches
 
 
 class ProcessActions(ResponseActions):
@@ -65,8 +66,14 @@ class ProcessActions(ResponseActions):
         return line.pid == event["pid"] and clock.epoch_ns(line.start_ns) <= epoch_ns(event["time"]) + TICK_NS
 
     def whose(self, event: Mapping[str, Any]) -> Filter:
-        """What finds the other events of the process that did this. Waits for the engine: not for the app's thread."""
-        lines = self.pipeline.processes.lines(_EVER).result()
+        """What finds the other events of the process that did this; by its number alone when it is not known any more.
+
+        Waits for the engine: not for the app's thread.
+        """
+        try:
+            lines = self.pipeline.processes.lines(_EVER).result(_PATIENCE)
+        except TimeoutError:
+            lines = []
         found = [line for line in lines if self._did(line, event)]
         return Filter.of_process(*max(found, key=_start).key) if found else parse(f"pid={event['pid']}")
 

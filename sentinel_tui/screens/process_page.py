@@ -104,6 +104,7 @@ class ProcessScreen(ReportScreen):
         self._users = users
         self._events: deque[Mapping[str, Any]] = deque(maxlen=_EVENTS)
         self._seen = -1  # the newest event that was looked at
+        self._lock = asyncio.Lock()  # one look after the other
         self._held = _Question(partial(_look, line.key))
         self._wanted: dict[str, _Question] = {}  # what was asked for by a key, and has not been told yet
         self._told: Sections = {}  # and what has
@@ -112,13 +113,20 @@ class ProcessScreen(ReportScreen):
         """Look now, and again and again."""
         self.tell("enter parents, children  s SHA-256  v environment  K kill  esc back")
         self._look_again()
-        self.set_interval(_SECONDS, self._look_again)
+        self.set_interval(_SECONDS, self._look_on)
+
+    def _look_on(self) -> None:
+        if self.is_active and not cast("SentinelApp", self.app).link.busy and not self._lock.locked():
+            self._look_again()
 
     def _look_again(self) -> None:
-        if self.is_active and not cast("SentinelApp", self.app).link.busy:
-            self.run_worker(self._look(), exclusive=True)
+        self.run_worker(self._look())
 
     async def _look(self) -> None:
+        async with self._lock:
+            await self._take_in()
+
+    async def _take_in(self) -> None:
         pipeline = self._pipeline
         self._lines |= {line.key: line for line in await asyncio.wrap_future(pipeline.processes.lines())}
         self._line = self._lines.get(self._line.key, self._line)

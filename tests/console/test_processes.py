@@ -138,6 +138,6 @@ async def test_a_covered_page_rests(shown: Shown, monkeypatch: pytest.MonkeyPatc
     asked: list[float] = []
     with monkeypatch.context() as patched:
         patched.setattr(app.main.pipeline.processes, "lines", asked.append)
-        page._look_again()
+        page._look_on()
         await pilot.pause()
     assert not asked

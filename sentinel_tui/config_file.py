@@ -10,7 +10,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 import yaml
 
-from sentinel_engine.rules.manifest import RuleError, parse_yaml, read_file
+from sentinel_engine.rules.reading import RuleError, parse_yaml, read_file
 from sentinel_engine.text import inert
 from sentinel_tui.config import ConfigError, ConfigFile
 

@@ -10,7 +10,8 @@ import click
 
 from sentinel_engine.records import Clock
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.manifest import RuleError, discover, read_module
+from sentinel_engine.rules.manifest import discover, read_module
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.rules.selftest import TestResult, run_tests
 from sentinel_engine.snapshot import RuleState

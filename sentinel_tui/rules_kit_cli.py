@@ -10,7 +10,7 @@ import click
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.build import build
 from sentinel_engine.rules.kit import LANGUAGES, new_rule
-from sentinel_engine.rules.manifest import RuleError
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.toolchain import TARGETS, BuildError, ToolchainError
 from sentinel_engine.text import inert
 from sentinel_tui.command import BAD, HOST, USAGE, Failure, failing_plainly

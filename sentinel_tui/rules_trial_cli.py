@@ -10,7 +10,8 @@ import click
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.bench import Cost, NoEventsError, RuleBench
 from sentinel_engine.rules.check import check
-from sentinel_engine.rules.manifest import RuleError, discover
+from sentinel_engine.rules.manifest import discover
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.text import inert
 from sentinel_engine.wasm.sandbox import Sandbox
 from sentinel_tui.command import BAD, echo_json, failing_plainly

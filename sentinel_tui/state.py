@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 
 from sentinel_engine.files import atomic_file, private_folder
-from sentinel_engine.rules.manifest import RuleError, read_file
+from sentinel_engine.rules.reading import RuleError, read_file
 
 _MAX_STATE: Final = 64 << 10
 _Word = Annotated[str, msgspec.Meta(max_length=64)]

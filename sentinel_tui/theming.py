@@ -11,7 +11,7 @@ import yaml
 from rich.console import Console
 from textual.theme import Theme
 
-from sentinel_engine.rules.manifest import RuleError, read_file
+from sentinel_engine.rules.reading import RuleError, read_file
 from sentinel_engine.schema import KIND_BY_NAME
 from sentinel_engine.snapshot import Severity
 from sentinel_engine.text import inert

@@ -15,7 +15,7 @@ from sentinel_engine.processes import ProcessTable
 from sentinel_engine.promise import promise
 from sentinel_engine.recording import RecordingError, RecordingReader, Resume
 from sentinel_engine.records import Batch, Clock
-from sentinel_engine.rules.manifest import RuleError
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.rules.verdict import Verdict, verdict_of
 from sentinel_engine.segments import segments_in

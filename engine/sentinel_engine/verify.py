@@ -14,7 +14,8 @@ from sentinel_engine.collector.recorded import Gap, RecordedSource
 from sentinel_engine.describe import epoch_ns
 from sentinel_engine.processes import TABLE_KINDS, ProcessTable
 from sentinel_engine.records import Batch
-from sentinel_engine.rules.manifest import MAX_MODULE, Limits, RuleError, RuleSpec
+from sentinel_engine.rules.manifest import MAX_MODULE, Limits, RuleSpec
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.rules.verdict import SHOWN_AGAIN, SUPPRESSED
 from sentinel_engine.rules.workshop import Finding

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel_engine.records import batch_of, encode
-from sentinel_engine.rules.manifest import RuleError
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.schema import KIND_BY_NAME
 from tests.engine.wasm_kit import MODULES, OFFSET, Bench, abi0, abi1, opens
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sentinel_engine.records import Record, batch_of, decode, encode
-from sentinel_engine.rules.manifest import RuleError
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.schema import KIND_BY_NAME, RecordFlag
 from tests.engine.wasm_kit import Bench, abi1
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sentinel_engine.records import Clock
-from sentinel_engine.rules.manifest import RuleError
 from sentinel_engine.rules.quarantine import FIRST_BACKOFF, LONGEST_BACKOFF
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.registry import Change, Registry
 from sentinel_engine.rules.verdict import LOST, RECOVERED
 from sentinel_engine.snapshot import RuleState

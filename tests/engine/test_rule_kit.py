@@ -16,7 +16,8 @@ from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.build import build
 from sentinel_engine.rules.event_yaml import encode_event
 from sentinel_engine.rules.kit import LANGUAGES, new_rule
-from sentinel_engine.rules.manifest import RuleError, load_spec, read_module
+from sentinel_engine.rules.manifest import load_spec, read_module
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.rules.selftest import TestResult, run_tests
 from sentinel_engine.rules.toolchain import TARGETS, ToolchainError, find_clang, find_rust

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.manifest import RuleError, RuleSpec, discover, load_spec, read_module
+from sentinel_engine.rules.manifest import RuleSpec, discover, load_spec, read_module
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.selftest import run_tests
 from sentinel_engine.wasm.sandbox import Sandbox
 from sentinel_tui.cli import cli

@@ -18,7 +18,8 @@ from sentinel_engine.recording import MAGIC, Header, RecordingWriter, Trailer
 from sentinel_engine.records import Clock, batch_of, encode
 from sentinel_engine.rules.bench import BATCH, RuleBench
 from sentinel_engine.rules.check import check
-from sentinel_engine.rules.manifest import RuleError, load_spec, read_module
+from sentinel_engine.rules.manifest import load_spec, read_module
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.selftest import run_tests
 from sentinel_engine.schema import KIND_BY_NAME
 from sentinel_engine.wasm.rule import LoadedRule

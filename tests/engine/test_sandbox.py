@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_engine.rules.manifest import Limits, RuleError
+from sentinel_engine.rules.manifest import Limits
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.wasm import compiler
 from tests.engine.wasm_kit import MODULES, Bench, abi0, abi1, opens
 

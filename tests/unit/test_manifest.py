@@ -11,7 +11,6 @@ from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.manifest import (
     CAPABILITIES,
     MAX_MODULE,
-    RuleError,
     RuleProblem,
     RulesFolderError,
     RuleSpec,
@@ -19,6 +18,7 @@ from sentinel_engine.rules.manifest import (
     load_spec,
     read_module,
 )
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.snapshot import Severity
 
 GOOD = """\

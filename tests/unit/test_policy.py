@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_engine.rules.manifest import CAPABILITIES, RuleError
+from sentinel_engine.rules.manifest import CAPABILITIES
 from sentinel_engine.rules.policy import Policy, PolicyError
+from sentinel_engine.rules.reading import RuleError
 from tests.engine.wasm_kit import spec
 
 HASH = "ab" * 32

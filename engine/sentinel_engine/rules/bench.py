@@ -13,7 +13,8 @@ import msgspec
 from sentinel_engine.records import Batch, Clock, batch_of
 from sentinel_engine.resources import data_dir
 from sentinel_engine.rules.excerpt import Excerpt
-from sentinel_engine.rules.manifest import RuleError, RuleSpec, read_module
+from sentinel_engine.rules.manifest import RuleSpec, read_module
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.testfile import EventsCase, read_tests
 from sentinel_engine.schema import KIND_BY_NUMBER
 from sentinel_engine.wasm.rule import LoadedRule

@@ -20,7 +20,8 @@ import wasmtime
 
 from sentinel_engine.files import atomic_file
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.manifest import MANIFEST, MAX_MODULE, RuleError, check_ours
+from sentinel_engine.rules.manifest import MANIFEST, MAX_MODULE
+from sentinel_engine.rules.reading import RuleError, check_ours
 from sentinel_engine.rules.toolchain import BuildError, Rust, Said, find_cargo, find_clang, find_rust, run
 from sentinel_engine.wasm.compiler import configuration
 

@@ -18,15 +18,14 @@ from sentinel_engine.rules.manifest import (
     MANIFEST,
     MODULE_SUFFIXES,
     Candidate,
-    RuleError,
     RuleSpec,
     id_of,
     is_candidate,
     is_ignored,
-    noting,
     read_module,
     survey,
 )
+from sentinel_engine.rules.reading import RuleError, noting
 from sentinel_engine.rules.testfile import TESTS, RecordingCase, read_tests, recording_of
 from sentinel_engine.wasm.instance import TABLE_ELEMENTS, TABLES
 from sentinel_engine.wasm.linking import faults

@@ -12,8 +12,9 @@ from typing import Final, Protocol
 
 from sentinel_engine.promise import promise
 from sentinel_engine.rules.folderwatch import FolderWatch
-from sentinel_engine.rules.manifest import RuleError, RulesFolderError
+from sentinel_engine.rules.manifest import RulesFolderError
 from sentinel_engine.rules.policy import PolicyError
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.registry import Change, Registry
 from sentinel_engine.rules.workshop import Finding
 

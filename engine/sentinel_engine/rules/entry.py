@@ -10,8 +10,8 @@ from typing import Final
 
 from sentinel_engine.describe import rfc3339
 from sentinel_engine.records import Clock
-from sentinel_engine.rules.manifest import RuleError
 from sentinel_engine.rules.quarantine import Quarantine
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.shadow import Shadow
 from sentinel_engine.schema import KINDS
 from sentinel_engine.snapshot import Generation, RuleState, RuleView

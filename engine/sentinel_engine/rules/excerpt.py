@@ -11,7 +11,7 @@ from sentinel_engine.collector.framer import Framer
 from sentinel_engine.processes import ProcessTable
 from sentinel_engine.recording import RecordingError, RecordingReader
 from sentinel_engine.records import Batch, Clock, batch_of
-from sentinel_engine.rules.manifest import RuleError
+from sentinel_engine.rules.reading import RuleError
 
 MAX_RAW: Final = 64 << 20  # bytes of records, some 250,000 events
 _FIX: Final = "record it again (sentinel-tui watch --record)"

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.manifest import RuleError, check_ours, is_rule_id
+from sentinel_engine.rules.manifest import is_rule_id
+from sentinel_engine.rules.reading import RuleError, check_ours
 
 LANGUAGES: Final = ("rust", "wat", "c")
 _FILES: Final = {"rust": "src/lib.rs", "wat": "rule.wat", "c": "src/rule.c"}

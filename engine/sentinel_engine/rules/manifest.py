@@ -9,16 +9,23 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
-import yaml
 
 from sentinel_engine.rules.form import checked, suggest
+from sentinel_engine.rules.reading import (
+    RuleError,
+    check_ours,
+    noting,
+    open_ours,
+    parse_yaml,
+    read_file,
+    refuse_writable,
+)
 from sentinel_engine.schema import KIND_BY_NAME
 from sentinel_engine.snapshot import Severity
 
@@ -43,15 +50,6 @@ _PLACEHOLDERS: Final = {"version": "0", "title": "-", "severity": Severity.INFO}
 
 class RulesFolderError(Exception):
     """A rules folder that cannot be used at all; the text is one sentence for the user."""
-
-
-class RuleError(Exception):
-    """One rule that cannot be used: ``reason`` says why, ``fix`` what to do; both are sentences without a stop."""
-
-    def __init__(self, reason: str, fix: str) -> None:
-        super().__init__(f"{reason}; {fix}")
-        self.reason = reason
-        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +112,6 @@ class Candidate:
     path: Path
     spec: RuleSpec | None
     problems: list[RuleError]
-
-
-@contextmanager
-def noting(problems: list[RuleError]) -> Iterator[None]:
-    """Add a RuleError to these and go on."""
-    try:
-        yield
-    except RuleError as error:
-        problems.append(error)
 
 
 class _LimitsYaml(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -198,23 +187,18 @@ def inspect(path: Path, *, builtin: bool) -> Candidate:
         bare = path.suffix in MODULE_SUFFIXES and not path.is_dir()
         spec = _bare(path, builtin=builtin) if bare else _from_folder(path, found.problems, builtin=builtin)
         found = replace(found, spec=spec)
-        os.close(_open(spec.path, builtin=builtin))  # refuse now what could not be read later
+        os.close(open_ours(spec.path, builtin=builtin))  # refuse now what could not be read later
     return found
 
 
 def read_module(spec: RuleSpec) -> bytes:
     """The bytes of this rule's module, at most MAX_MODULE. Raises RuleError."""
-    return _read(spec.path, MAX_MODULE, builtin=spec.builtin)
-
-
-def read_file(path: Path, limit: int) -> bytes:
-    """A file that says what rules may do, at most ``limit`` bytes, as carefully opened as a rule. Raises RuleError."""
-    return _read(path, limit, builtin=False)
+    return read_file(spec.path, MAX_MODULE, builtin=spec.builtin)
 
 
 def read_beside(spec: RuleSpec, name: str, limit: int) -> bytes:
     """Another file of the rule's folder, at most ``limit`` bytes, as carefully opened. Raises RuleError."""
-    return _read((spec.folder or spec.path.parent) / name, limit, builtin=spec.builtin)
+    return read_file((spec.folder or spec.path.parent) / name, limit, builtin=spec.builtin)
 
 
 def _candidates(folder: Path, *, builtin: bool) -> list[Path]:
@@ -223,7 +207,7 @@ def _candidates(folder: Path, *, builtin: bool) -> list[Path]:
         folder_stat = folder.stat()
         if not stat.S_ISDIR(folder_stat.st_mode):
             raise RulesFolderError(f"the rules folder {folder} is not a folder; name the folder that holds the rules.")
-        _refuse_writable(folder, folder_stat, builtin=builtin)
+        refuse_writable(folder, folder_stat, builtin=builtin)
         names = sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
         raise RulesFolderError(f"the rules folder {folder} does not exist; create it or correct its name.") from None
@@ -238,19 +222,6 @@ def _candidates(folder: Path, *, builtin: bool) -> list[Path]:
     if MANIFEST in names:
         return [folder]
     return [path for name in names if not is_ignored(name) and is_candidate(path := folder / name)]
-
-
-def check_ours(path: Path, *, builtin: bool = False) -> None:
-    """Raises RuleError for no file or folder, a symbolic link, or, when running as root, what others can change."""
-    try:
-        found = path.lstat()
-    except OSError as error:
-        raise RuleError(f"{path} cannot be opened: {error.strerror}", "create it or correct its name") from None
-    if stat.S_ISLNK(found.st_mode):
-        raise RuleError(f"{path} is a symbolic link", "put there what it points to")
-    if not stat.S_ISDIR(found.st_mode) and not stat.S_ISREG(found.st_mode):
-        raise RuleError(f"{path} is not a regular file", "put a plain file there")
-    _refuse_writable(path, found, builtin=builtin)
 
 
 def is_rule_id(name: str) -> bool:
@@ -286,7 +257,7 @@ def _from_folder(folder: Path, problems: list[RuleError], *, builtin: bool) -> R
     with noting(problems):
         check_ours(folder, builtin=builtin)
     manifest = folder / MANIFEST
-    document = parse_yaml(_read(manifest, MAX_MANIFEST, builtin=builtin), manifest)
+    document = parse_yaml(read_file(manifest, MAX_MANIFEST, builtin=builtin), manifest)
     if not isinstance(document, dict):
         raise RuleError(f"{manifest}: is not a list of 'key: value' lines", "see rules/README.md for the keys")
     good, wrong = checked(document, _RuleYaml)
@@ -347,79 +318,3 @@ def _config(value: Any, manifest: Path) -> bytes:
     if len(encoded) > MAX_CONFIG:
         raise RuleError(f"{manifest}: config: is {len(encoded)} bytes as JSON", f"keep it within {MAX_CONFIG}")
     return encoded
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain YAML only: no aliases (a few lines of them grow into gigabytes), no key twice."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call] # types-PyYAML leaves it bare
-            raise yaml.constructor.ConstructorError(None, None, "an alias is not allowed", mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def parse_yaml(text: bytes, path: Path) -> Any:
-    """Plain YAML without aliases. Raises RuleError naming the line."""
-    try:
-        return yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise RuleError(f"{path}{line}: {error.problem or 'broken YAML'}", "correct the YAML there") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise RuleError(f"{path}: holds bytes that YAML does not allow", "save it as plain UTF-8") from None
-    except (RecursionError, ValueError, OverflowError):
-        raise RuleError(f"{path}: holds a value that is too deep or out of range", "write it plainly") from None
-
-
-def _read(path: Path, limit: int, *, builtin: bool) -> bytes:
-    with open(_open(path, builtin=builtin), "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise RuleError(f"{path} is larger than {limit >> 10} KiB", "make it smaller")
-    return data
-
-
-def _open(path: Path, *, builtin: bool) -> int:
-    """A descriptor of this regular file, never through a symbolic link and never waiting for a pipe's writer."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if path.is_symlink():
-            raise RuleError(f"{path} is a symbolic link", "put the file itself there") from None
-        hint = "rename rule.yml to rule.yaml" if path.with_suffix(".yml").exists() else "create it or correct its name"
-        raise RuleError(f"{path} cannot be opened: {error.strerror}", hint) from None
-    try:
-        _refuse_unsafe(path, os.fstat(fd), builtin=builtin)
-    except RuleError:
-        os.close(fd)
-        raise
-    return fd
-
-
-def _refuse_unsafe(path: Path, found: os.stat_result, *, builtin: bool) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise RuleError(f"{path} is not a regular file", "put a plain file there")
-    _refuse_writable(path, found, builtin=builtin)
-
-
-def _refuse_writable(path: Path, found: os.stat_result, *, builtin: bool) -> None:
-    """As root, refuse what anyone else can change: it decides what root's console says.
-
-    The built-in pack comes with this code, so whoever owns the code, and their group, may own it too.
-    """
-    if os.geteuid() != 0:
-        return
-    owners, bits = ({0, Path(__file__).stat().st_uid}, stat.S_IWOTH) if builtin else ({0}, stat.S_IWGRP | stat.S_IWOTH)
-    if found.st_uid not in owners:
-        raise RuleError(f"{path} belongs to user {found.st_uid}, not to root", f"run: chown -R root: {path}")
-    if found.st_mode & bits:
-        raise RuleError(f"{path} can be written by other users than root", f"run: chmod -R go-w {path}")

@@ -14,7 +14,8 @@ import msgspec
 import platformdirs
 
 from sentinel_engine.rules.form import checked
-from sentinel_engine.rules.manifest import CAPABILITIES, RuleError, RuleSpec, parse_yaml, read_file
+from sentinel_engine.rules.manifest import CAPABILITIES, RuleSpec
+from sentinel_engine.rules.reading import RuleError, parse_yaml, read_file
 
 MAX_POLICY: Final = 256 << 10
 _FOR_ROOT: Final = Path("/etc/sentinel-tui/policy.yaml")

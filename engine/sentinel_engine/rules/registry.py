@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from sentinel_engine.records import Batch, Clock
 from sentinel_engine.rules.entry import Entry
-from sentinel_engine.rules.manifest import RuleError
 from sentinel_engine.rules.policy import Policy
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.shadow import Shadow
 from sentinel_engine.rules.verdict import LOST, RECOVERED, Verdict, coverage, verdict_of
 from sentinel_engine.rules.workshop import Finding, Workshop, taken

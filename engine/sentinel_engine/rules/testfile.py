@@ -15,7 +15,8 @@ import msgspec
 
 from sentinel_engine.rules.event_yaml import EventError, encode_event
 from sentinel_engine.rules.excerpt import Excerpt
-from sentinel_engine.rules.manifest import RuleError, RuleSpec, noting, parse_yaml, read_beside
+from sentinel_engine.rules.manifest import RuleSpec, read_beside
+from sentinel_engine.rules.reading import RuleError, noting, parse_yaml
 from sentinel_engine.shapes import prepare
 
 TESTS: Final = "tests.yaml"

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sentinel_engine.records import Clock
-from sentinel_engine.rules.manifest import RuleError, RuleSpec, discover, load_spec, read_module
+from sentinel_engine.rules.manifest import RuleSpec, discover, load_spec, read_module
 from sentinel_engine.rules.policy import Policy
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.selftest import run_tests
 from sentinel_engine.wasm.rule import LoadedRule
 from sentinel_engine.wasm.sandbox import Sandbox

@@ -60,7 +60,7 @@ def compile_apart(code: bytes, *, fuel: bool = False) -> bytes:
     # Not for the child, which would need half as long again to start.
     import subprocess  # noqa: PLC0415 - see above
 
-    from sentinel_engine.rules.manifest import RuleError  # noqa: PLC0415 - see above
+    from sentinel_engine.rules.reading import RuleError  # noqa: PLC0415 - see above
 
     command = [sys.executable, "-I", "-m", "sentinel_engine.wasm.compiler", *([_FUEL] if fuel else [])]
     try:

@@ -13,7 +13,8 @@ from wasmtime import _ffi as ffi
 from wasmtime._instance import InstanceExports
 
 from sentinel_engine.records import Clock, Record
-from sentinel_engine.rules.manifest import RuleError, RuleSpec
+from sentinel_engine.rules.manifest import RuleSpec
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.schema import MAX_RECORD
 from sentinel_engine.wasm.calls import FastCall
 from sentinel_engine.wasm.histogram import BUCKETS

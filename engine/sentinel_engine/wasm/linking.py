@@ -11,7 +11,8 @@ from wasmtime._exportable import AsExtern
 from wasmtime._instance import InstanceExports
 from wasmtime._types import AsExternType
 
-from sentinel_engine.rules.manifest import RuleError, RuleSpec
+from sentinel_engine.rules.manifest import RuleSpec
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.schema import ALL_KINDS, KIND_BY_NAME, KINDS, mask_of
 
 PAGE: Final = 65536

@@ -12,7 +12,8 @@ from typing import Final
 import wasmtime
 
 from sentinel_engine.records import Clock, Record
-from sentinel_engine.rules.manifest import RuleError, RuleSpec
+from sentinel_engine.rules.manifest import RuleSpec
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.snapshot import Latency, Memory
 from sentinel_engine.wasm.histogram import added, percentile, value_of
 from sentinel_engine.wasm.instance import DeadlineError, Instance, Outcome

@@ -15,7 +15,8 @@ import wasmtime
 from wasmtime import _ffi as ffi
 
 from sentinel_engine.privileges import NOTHING, drop
-from sentinel_engine.rules.manifest import MAX_MODULE, RuleError
+from sentinel_engine.rules.manifest import MAX_MODULE
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.wasm.compiler import compile_apart, configuration
 
 TICK_SECONDS: Final = 0.01

@@ -9,7 +9,8 @@ import pytest
 import wasmtime
 
 from sentinel_engine.resources import data_dir
-from sentinel_engine.rules.manifest import Limits, RuleError
+from sentinel_engine.rules.manifest import Limits
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.wasm.rule import LoadedRule
 from tests.engine.hostile.modules import GUARDED, SCANNER, TRAPPING, WASTEFUL, mutants
 from tests.engine.wasm_kit import Bench, abi0, opens

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from sentinel_engine.records import Clock
-from sentinel_engine.rules.manifest import Limits, RuleError
+from sentinel_engine.rules.manifest import Limits
+from sentinel_engine.rules.reading import RuleError
 from sentinel_engine.rules.registry import Registry
 from sentinel_engine.snapshot import RuleState
 from tests.engine.hostile.modules import GUARDED, REFUSED, SCANNER, TRAPPING, WASTEFUL, bombs

@@ -217,6 +217,8 @@ async def test_a_replay_is_played_by_keys_and_what_is_live_is_not() -> None:
         await it.look()
         assert "▶ REPLAY ×4" in it.lines[0]
         assert "playing 4 times as fast as it happened" in it.lines[-2]
+        await it.press("<")
+        assert "playing 2 times as fast as it happened" in it.lines[-2]
         for key, said in (("full_stop", "one step"), ("right_curly_bracket", "next alert")):
             await it.press(key)
             assert said in it.lines[-2]

@@ -282,7 +282,9 @@ async def test_enter_goes_from_the_event_to_its_process_to_its_events_and_backsp
         assert base64.b64encode(b"\xff\xfepayload").decode() in it.text
         await it.press("backspace")
         assert "Process 4214: sh" in it.text
-        await it.press("backspace")
+        await it.press("t")
+        await it.until(lambda: "Process: sh 4214" in it.text and "Who started it, nearest first" in it.text)
+        await it.press("backspace", "backspace")
         assert "Event 6" in it.text
         await it.press("backspace")
         assert it.app.screen is it.app.main

@@ -17,7 +17,7 @@ from sentinel_engine.resources import data_dir
 from sentinel_tui import clipboard
 from sentinel_tui.config import Options, config_folders
 from sentinel_tui.console import MainScreen
-from sentinel_tui.keymap import PANE, PROCESSES, Action, app_bindings, with_keys
+from sentinel_tui.keymap import PAGES, PANE, Action, app_bindings, with_keys
 from sentinel_tui.screens.choice import ChoiceScreen
 from sentinel_tui.screens.event_page import as_text
 from sentinel_tui.screens.palette import PaletteScreen
@@ -204,7 +204,7 @@ class SentinelApp(App[None]):
         if isinstance(self.screen, PaletteScreen):
             return
         here = self.main.context
-        offered = [action for action in self.main.possible() if action.context not in {PANE, PROCESSES}]
+        offered = [action for action in self.main.possible() if action.context not in {PANE, *PAGES}]
 
         def chosen(action: Action | None) -> None:
             if action:

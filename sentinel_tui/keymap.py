@@ -16,10 +16,15 @@ from sentinel_engine.text import inert
 SCREEN, PANE, STREAM, RULES, ALERTS = "Anywhere", "In any pane", "In the events", "In the rules", "In the alerts"
 REPLAY, TREE = "In a replay", "In the process tree"
 PROCESSES = "Among the processes"
+ALERT, EVENT, PROCESS = "On an alert's page", "On an event's page", "On a process's page"
+PROCESS_EVENTS = "Among a process's events"
+# Screens of their own, where the keys of the main one are not.
+PAGES: Final = frozenset({PROCESSES, ALERT, EVENT, PROCESS, PROCESS_EVENTS})
 # How config files call what is done there.
 _PREFIXES: Final = {
     PANE: "pane", STREAM: "event", RULES: "rule", ALERTS: "alert", REPLAY: "replay", TREE: "process",
-    PROCESSES: "processes",
+    PROCESSES: "processes", ALERT: "alert-page", EVENT: "event-page", PROCESS: "process-page",
+    PROCESS_EVENTS: "process-events",
 }  # fmt: skip
 # What these keys do is needed to get out of anything; terminals send the others in place of enter, tab and backspace.
 _FIXED: Final = {"escape", "backspace", *(f"ctrl+{letter}" for letter in "chijm")}
@@ -176,6 +181,16 @@ _PROCESSES: Final = (
     Action("right", "fold(False)", "→", "open", "open it again", PROCESSES, called="unfold"),
     _respond(PROCESSES),
 )
+_PAGES: Final = (
+    Action("enter", "screen.open_process", "enter", "its process", "all about the process that raised it", ALERT),
+    Action("enter", "screen.open_process", "enter", "its process", "the process that did it, and its events", EVENT),
+    Action("enter", "screen.open", "enter", "details", "all about the selected event", PROCESS_EVENTS),
+    Action("t", "screen.open_tree", "t", "its tree", "who it is, who started it, what it holds", PROCESS_EVENTS),
+    Action("enter", "screen.relatives", "enter", "relatives", "its parents, children or who is beside it", PROCESS),
+    Action("s", "screen.program", "s", "SHA-256", "the SHA-256 of the program that it runs", PROCESS),
+    Action("v", "screen.environment", "v", "environment", "its environment; never written to the session", PROCESS),
+    _respond(PROCESS),
+)
 _TREE: Final = (
     Action("enter", "screen.details", "enter", "process", "all about the alert's process, and what it holds", TREE),
     _respond(TREE),
@@ -205,8 +220,16 @@ _PANE: Final = (
     Action("pagedown", "page(1)", "pgdn", "", "one page down", PANE, called="page-down"),
     Action("home", "first", "home", "", "the first line; in the events, load older ones", PANE),
     Action("end", "last", "end", "", "the last line; in the events, follow again", PANE),
-    Action("c", "app.copy_row", "c", "", "copy the line to your terminal's clipboard", PANE, called="copy"),
-    Action("C", "app.copy_field", "C", "", "copy a field of what is selected: choose which", PANE, called="copy-field"),
+    Action("c", "app.copy_row", "c", "copy line", "copy the line to your terminal's clipboard", PANE, called="copy"),
+    Action(
+        "C",
+        "app.copy_field",
+        "C",
+        "copy field",
+        "copy a field of what is selected: choose which",
+        PANE,
+        called="copy-field",
+    ),
 )
 ACTIONS: Final[Sequence[Action]] = (
     *_ALWAYS,
@@ -215,6 +238,7 @@ ACTIONS: Final[Sequence[Action]] = (
     *_ALERTS,
     *_TREE,
     *_PROCESSES,
+    *_PAGES,
     *_REPLAY,
     *_SCREEN,
     *_PANE,
@@ -232,6 +256,12 @@ def bindings(context: str) -> list[BindingType]:
         for a in ACTIONS
         if a.context == context
     ]
+
+
+def in_a_line(actions: Sequence[Action], *contexts: str) -> str:
+    """The keys of these contexts and what they do, for the line below a page."""
+    here = [one for context in contexts for one in actions if one.context == context and one.label]
+    return "  ".join([*(f"{one.shown} {one.label}" for one in here), "esc back"])
 
 
 def app_bindings() -> list[BindingType]:
@@ -285,6 +315,5 @@ def _refuse_conflict(action: Action, actions: Sequence[Action]) -> None:
 
 def _meet(one: str, other: str) -> bool:
     """Whether actions of these contexts are there at the same time."""
-    # The processes are a screen of their own, where the keys of the main one are not.
-    everywhere = {PANE} if PROCESSES in {one, other} else {SCREEN, PANE, REPLAY}
+    everywhere = {SCREEN, PANE, REPLAY} if PAGES.isdisjoint({one, other}) else {PANE}
     return one == other or not {one, other}.isdisjoint(everywhere)

@@ -23,9 +23,7 @@ class ProcessActions(ResponseActions):
 
     def action_processes(self) -> None:
         """Show every process."""
-        app = self.application
-        screen = ProcessesScreen(self.pipeline, app.actions, self.users(), self.open_process, self.respond_to)
-        app.push_screen(screen)
+        self.app.push_screen(ProcessesScreen(self.pipeline, self.users(), self.open_process, self.respond_to))
 
     def open_process(self, line: ProcessLine, related: Sequence[ProcessLine] = ()) -> None:
         """Show this one; ``related``: those among which its relatives are, as far as they are known already."""

@@ -7,10 +7,8 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from textual.binding import Binding
-
 from sentinel_engine.snapshot import Alert
-from sentinel_tui.keymap import ALERTS
+from sentinel_tui.keymap import ALERT, ALERTS, bindings
 from sentinel_tui.screens.report import LiveScreen, Page, passed_on
 from sentinel_tui.widgets.lines import Line
 from sentinel_tui.widgets.paint import fit
@@ -26,9 +24,8 @@ class AlertScreen(LiveScreen):
     Enter goes on to its process by ``open_process``.
     """
 
-    BINDINGS: ClassVar = [*passed_on(ALERTS), Binding("enter", "open_process", "its process", priority=True)]
-    context = ALERTS
-    first_keys = "enter its process  "
+    BINDINGS: ClassVar = [*passed_on(ALERTS), *bindings(ALERT)]
+    contexts = (ALERT, ALERTS)
 
     def __init__(  # noqa: PLR0913 - what is shown, and where its keys lead
         self,

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
 
+from sentinel_tui.keymap import EVENT, PANE, PROCESS_EVENTS, bindings, in_a_line
 from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.screens.report import Page, ReportScreen
 from sentinel_tui.widgets import stream_rows
@@ -47,7 +48,7 @@ def event_page(event: Mapping[str, Any]) -> Page:
         process = [name for name in _PROCESS if name in event]
         lines: list[Line] = fact("what", event["detail"], width, "strong", _LABEL_WIDTH)
         lines += _facts(event, own, width)
-        lines += [(), (("Process; enter shows what else it did", "accent strong"),)]
+        lines += [(), (("Who did it", "accent strong"),)]
         return lines + _facts(event, process, width)
 
     return page
@@ -56,7 +57,7 @@ def event_page(event: Mapping[str, Any]) -> Page:
 class EventScreen(ReportScreen):
     """An event's page. Enter goes on to its process."""
 
-    BINDINGS: ClassVar = [Binding("enter", "open_process", "its process", priority=True)]
+    BINDINGS: ClassVar = bindings(EVENT)
 
     def __init__(self, title: str, event: Event, open_process: Callable[[Event], None]) -> None:
         super().__init__(title, event_page(event), event)
@@ -65,8 +66,7 @@ class EventScreen(ReportScreen):
 
     def on_mount(self) -> None:
         """Say where it goes on."""
-        key = self._pane.key_of
-        self.tell(f"enter its process  {key('pane.copy')} copy line  {key('pane.copy-field')} copy field  esc back")
+        self.tell(in_a_line(self.actions, EVENT, PANE))
 
     def action_open_process(self) -> None:
         """Go on to its process."""
@@ -85,8 +85,7 @@ class ProcessEventsScreen(Overlay[None]):
     """Who a process is, as its event tells, and its events; Enter opens one. ``look`` gives them, oldest first."""
 
     BINDINGS: ClassVar = [
-        Binding("enter", "open", "the event", priority=True),
-        Binding("t", "open_tree", "its tree", priority=True),
+        *bindings(PROCESS_EVENTS),
         Binding("escape,backspace,q", "dismiss", "back", priority=True),
     ]
 
@@ -103,7 +102,7 @@ class ProcessEventsScreen(Overlay[None]):
         self._facts = TextPane(id="process-facts")
         self._facts.border_title = Content(title)
         self._list = _EventList(id="process-events")
-        self._list.border_title, self._list.border_subtitle = "Its events", "enter opens one · t its tree · esc back"
+        self._list.border_title, self._list.border_subtitle = "Its events", "esc closes"
         self._status = StatusBar(id="page-status")
 
     def compose(self) -> ComposeResult:
@@ -114,6 +113,7 @@ class ProcessEventsScreen(Overlay[None]):
 
     def on_mount(self) -> None:
         """Look for its events; the keys are for them."""
+        self.tell(in_a_line(self.actions, PROCESS_EVENTS))
         self._list.show((), [("looking for them …", "muted")])
         self._list.focus()
         self.run_worker(self._fill())

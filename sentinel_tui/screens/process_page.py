@@ -8,9 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
-
-from textual.binding import Binding
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sentinel_engine import held
 from sentinel_engine.describe import rfc3339
@@ -20,6 +18,7 @@ from sentinel_engine.promise import aside
 from sentinel_engine.response import Target
 from sentinel_engine.snapshot import Alert
 from sentinel_engine.text import lossless
+from sentinel_tui.keymap import PROCESS, bindings, in_a_line
 from sentinel_tui.screens.choice import ChoiceScreen
 from sentinel_tui.screens.report import Page, ReportScreen
 from sentinel_tui.widgets import figures
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from sentinel_engine.pipeline import Pipeline
-    from sentinel_tui.app import SentinelApp
 
 _EVENTS, _LISTED, _RELATIVES, _SECONDS = 30, 40, 200, 2.0
 _FOLDED: Final = 4  # lines, for a path or a variable; a relative has one
@@ -79,12 +77,7 @@ class ProcessScreen(ReportScreen):
     this one.
     """
 
-    BINDINGS: ClassVar = [
-        Binding("enter", "relatives", "relatives", priority=True),
-        Binding("s", "program", "SHA-256", priority=True),
-        Binding("v", "environment", "environment", priority=True),
-        Binding("K", "respond", "kill", priority=True),
-    ]
+    BINDINGS: ClassVar = bindings(PROCESS)
 
     def __init__(  # noqa: PLR0913 - what is shown, and where its keys lead
         self,
@@ -111,12 +104,12 @@ class ProcessScreen(ReportScreen):
 
     async def on_mount(self) -> None:
         """Look now, and again and again."""
-        self.tell("enter parents, children  s SHA-256  v environment  K kill  esc back")
+        self.tell(in_a_line(self.actions, PROCESS))
         self._look_again()
         self.set_interval(_SECONDS, self._look_on)
 
     def _look_on(self) -> None:
-        if self.is_active and not cast("SentinelApp", self.app).link.busy and not self._lock.locked():
+        if not self.rests and not self._lock.locked():
             self._look_again()
 
     def _look_again(self) -> None:

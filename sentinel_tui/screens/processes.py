@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,7 +15,7 @@ from sentinel_engine.describe import rfc3339
 from sentinel_engine.processes import ProcessKey, ProcessLine
 from sentinel_engine.response import Target
 from sentinel_engine.text import lossless
-from sentinel_tui.keymap import PROCESSES, Action
+from sentinel_tui.keymap import PROCESSES, in_a_line
 from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets.bars import StatusBar
 from sentinel_tui.widgets.line_bar import LineBar, Prompt
@@ -23,7 +23,6 @@ from sentinel_tui.widgets.process_tree import ProcessTreePane
 
 if TYPE_CHECKING:
     from sentinel_engine.pipeline import Pipeline
-    from sentinel_tui.app import SentinelApp
 
 _SECONDS = 2.0
 _WORD = Prompt("find a process by a word of its arguments; an empty line shows all", str)
@@ -37,14 +36,12 @@ class ProcessesScreen(Overlay[None]):
     def __init__(
         self,
         pipeline: Pipeline,
-        actions: Sequence[Action],
         users: Mapping[int, str],
         open_process: Callable[[ProcessLine], None],
         respond: Callable[[Target], None],
     ) -> None:
         super().__init__()
         self._pipeline = pipeline
-        self._actions = actions
         self._open = open_process
         self._respond = respond
         self.pane = ProcessTreePane(id="processes")
@@ -61,8 +58,7 @@ class ProcessesScreen(Overlay[None]):
     async def on_mount(self) -> None:
         """Look now, and again and again."""
         self.pane.focus()
-        keys = "  ".join(f"{one.shown} {one.label}" for one in self._actions if one.context == PROCESSES)
-        self.tell(f"{keys}  esc back")
+        self.tell(in_a_line(self.actions, PROCESSES))
         await self._look()
         self.set_interval(_SECONDS, self._look)
 
@@ -77,7 +73,7 @@ class ProcessesScreen(Overlay[None]):
         self._status.tell(sentence, bad=bad)
 
     async def _look(self) -> None:
-        if self.pane.lines and (cast("SentinelApp", self.app).link.busy or not self.is_active):
+        if self.pane.lines and self.rests:
             return
         view = self._pipeline.processes
         lines = await asyncio.wrap_future(view.lines())

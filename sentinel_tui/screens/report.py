@@ -5,14 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from sentinel_engine.snapshot import Snapshot
-from sentinel_tui.keymap import ACTIONS, PANE, SCREEN, Action
+from sentinel_tui.keymap import ACTIONS, PANE, SCREEN, Action, in_a_line
 from sentinel_tui.screens.overlay import Overlay
 from sentinel_tui.widgets import figures
 from sentinel_tui.widgets.bars import StatusBar
@@ -21,7 +21,7 @@ from sentinel_tui.widgets.paint import fit
 from sentinel_tui.widgets.tree import fact
 
 if TYPE_CHECKING:
-    from sentinel_tui.app import SentinelApp
+    pass
 
 # Lays a page out for a width.
 Page = Callable[[int], Sequence[Line]]
@@ -89,8 +89,7 @@ class LiveScreen(ReportScreen):
     ``look`` gives the page, None when there is nothing any more; ``act`` does what a key says on the main screen.
     """
 
-    context: ClassVar[str]
-    first_keys: ClassVar = ""  # of the page itself, for the line below it
+    contexts: ClassVar[Sequence[str]]  # whose keys work here
 
     def __init__(self, title: str, look: Callable[[], Page | None], act: Callable[[str], Awaitable[object]]) -> None:
         super().__init__(title, look() or (lambda _: ()))
@@ -99,10 +98,8 @@ class LiveScreen(ReportScreen):
 
     def on_mount(self) -> None:
         """Say which keys work, and look again from now on."""
-        actions = cast("SentinelApp", self.app).actions
-        keys = [action for action in actions if action.context == self.context and action.name.startswith("screen.")]
-        shown = "  ".join(f"{one.shown} {one.label}" for one in keys if one.label and one.name != "screen.details")
-        self.tell(f"{self.first_keys}{shown}")
+        keys = [one for one in self.actions if one.name.startswith("screen.") and one.name != "screen.details"]
+        self.tell(in_a_line(keys, *self.contexts))
         self.set_interval(1, self.look_again)
 
     def look_again(self) -> None:

@@ -26,7 +26,7 @@ class RuleScreen(LiveScreen):
     """A rule's page, with the keys of the rules pane."""
 
     BINDINGS: ClassVar = passed_on(RULES)
-    context = RULES
+    contexts = (RULES,)
 
 
 def rule_page(rule: RuleView, trend: Sequence[Sample] = (), alerts: Sequence[Alert] = ()) -> Page:

@@ -56,6 +56,8 @@ def test_the_shipped_keys_are_in_nobodys_way() -> None:
         ({"rule.reload": "j"}, "rule.reload: j is the key of pane.down already"),
         ({"rule.reload": "h"}, "rule.reload: h is the key of rule.hunt already"),
         ({"export": "f5", "scope": "f5"}, "f5 is the key of"),
+        ({"process-page.program": "v"}, "process-page.program: v is the key of process-page.environment already"),
+        ({"process-page.program": "c"}, "process-page.program: c is the key of pane.copy already"),
         ({"export": "ctrl+m"}, "export: ctrl+m has a fixed meaning"),
         ({"export": "ctrl+\x1b"}, r"'ctrl+\x1b' is no key"),
         ({"export": {"a": 1}}, "is no key"),
@@ -225,3 +227,17 @@ async def test_sentences_and_hints_name_the_users_keys() -> None:
         await it.until(lambda: "; f7 runs it over the past" in it.text)
         await it.press("3", "f9", *"comm=nobody", "enter")
         assert "f9 changes the filter" in it.text
+
+
+async def test_the_keys_of_pages_are_the_users_too() -> None:
+    keys = {"process-page.program": "e", "event-page.open-process": "f6", "process-events.open-tree": "f7"}
+    async with console(keys) as it:
+        await it.press("a", "enter")
+        assert "f6 its process" in it.lines[-1]
+        await it.press("f6")
+        assert "f7 its tree" in it.lines[-1]
+        await it.press("f7")
+        await it.until(lambda: "Process: " in it.text)
+        assert "e SHA-256" in it.lines[-1]
+        await it.press("e")
+        assert "this is a recording" in it.lines[-1]

@@ -77,7 +77,7 @@ def test_the_first_start_says_what_is_where_and_the_second_is_as_it_was_left(hom
 def test_a_terminal_is_given_no_more_colours_than_it_has(home: Path, settings: list[str], allowed: str) -> None:
     terminal = demo(home, *settings)
     try:
-        terminal.type("Enter", "1")
+        terminal.type("Enter", "1", "}")  # at once to the first alert
         terminal.until("an alert", lambda screen: "▲" in screen)
         styles = set(re.findall(r"\x1b\[[0-9;]*m", terminal.styled()))
         assert len(styles) > 3

@@ -44,8 +44,9 @@ def test_what_is_copied_goes_through_screen_to_the_terminal_around_it(tmp_path: 
     sockets = tmp_path / "screen"
     sockets.mkdir(mode=0o700)
     run = [COMMAND, "--session-dir", str(tmp_path / "sessions"), "demo"]
-    # The folder as SCREENDIR: a server of its own, which ends with the command that it runs.
-    link = Link(["screen", "-U", "-c", os.devnull, *run], environment={"SCREENDIR": str(sockets)})
+    # The folder as SCREENDIR: a server of its own, which ends with the command that it runs, or when it is told to.
+    environment = {"SCREENDIR": str(sockets)}
+    link = Link(["screen", "-U", "-c", os.devnull, *run], environment=environment)
     try:
         link.until(lambda screen: b"ENDED" in screen or b"exec" in screen)
         link.type("p")
@@ -61,6 +62,8 @@ def test_what_is_copied_goes_through_screen_to_the_terminal_around_it(tmp_path: 
         assert link.left() == 0
     finally:
         link.close()
+        quit_it = ["screen", "-X", "quit"]
+        subprocess.run(quit_it, env={**os.environ, **environment}, check=False, capture_output=True)
 
 
 def _buffer(folder: Path) -> str:

@@ -19,6 +19,8 @@ from textual import events
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from sentinel_tui.sgr import Styles
+
 # How long a terminal that takes nothing, stopped or with a dead link, may hold us when we are to leave.
 _PATIENCE: Final = 0.3
 # A terminal answers this at once, after all that was sent before it: so the answer tells how far it is behind.
@@ -39,6 +41,7 @@ class Link:
         self._asked: float | None = None
         self._answers: bool | None = None  # not known until the first answer
         self._waiting = 0  # characters that were drawn, and not yet written
+        self._styles = Styles()
         self._fast = 0
         self.slow = False
         self.delay = 0.0  # seconds that the last frame took to be on the screen
@@ -60,6 +63,7 @@ class Link:
         with self._lock:
             if self.slow:
                 text = _TRUE_COLOR.sub(_fewer_bytes, text)
+            text = self._styles.shorten(text)
             if len(text) >= _FRAME_BYTES and self._asked is None and self._answers is not False:
                 self._asked = self._clock()
                 text += _QUESTION

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # From this much room on, how it was done (flags, mode) stands in a column of its own.
 _ROOMY_DETAIL: Final = 64
 _HOW_WIDTH: Final = 24
+# With less, a path says more than how it was opened; but that it failed is said: ENOENT, EACCES.
+_CRAMPED_DETAIL: Final = 32
+_ERROR_WIDTH: Final = 6
 
 
 class EventRow(NamedTuple):
@@ -79,6 +82,10 @@ def _detail(row: EventRow, width: int) -> str:
     whole = inert(f"{row.what}  {row.how}", 2 * width + 2)
     if width < _ROOMY_DETAIL and cell_len(whole) <= width:
         return fit(whole, width)
+    if width < _CRAMPED_DETAIL:
+        if not row.failed:
+            return fit_path(row.what, width)
+        return f"{fit_path(row.what, width - _ERROR_WIDTH - 2)}  {fit(row.how.split()[0], _ERROR_WIDTH)}"
     left = width - cell_len(inert(row.what, width)) - 2
     size = _HOW_WIDTH if width >= _ROOMY_DETAIL else min(len(row.how), max(width // 4, left))
     return f"{fit_path(row.what, width - size - 2)}  {fit(row.how, size)}"

@@ -13,6 +13,7 @@ import psutil
 from textual.app import App
 from textual.screen import Screen
 
+from sentinel_engine.memory import settle
 from sentinel_engine.resources import data_dir
 from sentinel_tui import clipboard
 from sentinel_tui.config import Options, config_folders
@@ -110,6 +111,8 @@ class SentinelApp(App[None]):
         self._handlers = {number: signal.signal(number, leave) for number in _SIGNALS}
         self.set_interval(_GONE_SECONDS, self._leave_with_terminal)
         self.app_resume_signal.subscribe(self, self._resumed)
+        if isinstance(self._driver, TerminalDriver):  # in a process of our own, which has one app
+            self.call_after_refresh(settle)
         if self._problems:
             self.main.status.tell("; ".join(self._problems), bad=True)
 
